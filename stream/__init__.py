@@ -1,0 +1,1 @@
+"""Nightglass at run time: sources, synchronizer, registration, fusion, composition and sinks."""

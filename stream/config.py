@@ -1,0 +1,258 @@
+"""The one schema of configuration files. Unknown keys and wrong types are errors that name the key.
+
+Values of a file can be overridden by command line options; defaults stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stream.errors import ConfigError
+
+Mode = Literal["fused", "side-by-side", "pip", "infrared", "visible"]
+Palette = Literal["white-hot", "black-hot", "ironbow", "rainbow", "arctic"]
+Policy = Literal["latest", "block"]
+StreamName = Literal["fused", "infrared", "visible", "status"]
+
+PositiveMs = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class RetryConfig(_Strict):
+    """How a lost camera is retried: exponential back-off with jitter."""
+
+    first_ms: PositiveMs = 500.0
+    max_ms: PositiveMs = 15_000.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
+class SourceConfig(_Strict):
+    """One camera or recording. ``url``: file, folder of images, rtsp/srt/udp URL, V4L2 device, or ``sim:NAME``."""
+
+    url: str
+    transport: Literal["tcp", "udp"] = "tcp"
+    timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    stalled_after_s: Annotated[float, Field(gt=0)] = 2.0
+    policy: Policy | None = None
+    """None: ``latest`` for live sources, ``block`` for recordings."""
+    depth: Annotated[int, Field(ge=1, le=256)] = 8
+    decoder_threads: Annotated[int, Field(ge=0, le=64)] = 1
+    realtime: bool = False
+    """Play a recording, folder or simulator at its own rate, as a camera would."""
+    loop: bool = False
+    """Start a recording or folder again at its end (live only)."""
+    width: Annotated[int, Field(ge=16)] | None = None
+    """Asked of a V4L2 device."""
+    height: Annotated[int, Field(ge=16)] | None = None
+    rate_hz: Annotated[float, Field(gt=0)] | None = None
+    """Asked of a V4L2 device; of a folder of images: its frame rate (default 25)."""
+    retry: RetryConfig = RetryConfig()
+
+
+class SyncConfig(_Strict):
+    """Pairing in time. ``master`` leads the output rate; a number is a fixed rate in hertz."""
+
+    master: Literal["visible", "infrared"] | Annotated[float, Field(gt=0, le=240)] = "visible"
+    max_skew_ms: PositiveMs | None = None
+    """None: half the master's period."""
+    deadline_ms: PositiveMs = 60.0
+    """Live: how long a frame waits for its partner before the last one is held and the pair marked degraded."""
+    infrared_offset_ms: float = 0.0
+    """Added to infrared capture times; positive when the infrared stream is stamped too early."""
+
+
+class RegistrationConfig(_Strict):
+    """Infrared onto visible. Without a calibration infrared is scaled to the visible frame's size."""
+
+    calibration: Path | None = None
+
+
+class NormalizeConfig(_Strict):
+    """Infrared to 8 bit. ``auto``: ``plateau`` for 16-bit streams, ``none`` for 8-bit ones (the camera has done it)."""
+
+    agc: Literal["auto", "none", "linear", "plateau"] = "auto"
+    plateau: Annotated[float, Field(gt=0, le=1)] = 0.02
+    """Largest share of pixels one level may count for in plateau equalization."""
+    clip_percent: Annotated[float, Field(ge=0, lt=50)] = 0.5
+    smoothing_s: Annotated[float, Field(ge=0)] = 0.5
+    """Time constant of the curve, so that a hot object entering does not pump the picture."""
+
+
+class FusionConfig(_Strict):
+    """The student and what runs it."""
+
+    model: str = "stream"
+    engine: Literal["auto", "openvino", "torch", "cuda_graph"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Inference threads; 0: all processors."""
+
+
+class ComposeConfig(_Strict):
+    """What the main output shows."""
+
+    mode: Mode = "fused"
+    palette: Palette = "white-hot"
+    pip_scale: Annotated[float, Field(gt=0.05, le=0.5)] = 0.3
+
+
+class RecordConfig(_Strict):
+    """A recording: MP4 or MKV by the path's ending, or a folder (ends in ``/``) of lossless PNG."""
+
+    path: str
+    codec: Literal["h264", "hevc", "ffv1"] = "h264"
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "veryfast"
+    crf: Annotated[int, Field(ge=0, le=51)] = 20
+    threads: Annotated[int, Field(ge=0, le=64)] = 0
+    segment_s: Annotated[float, Field(gt=0)] | None = None
+    """Live: start a new file every so many seconds. ``path`` then gets a time stamp before its ending."""
+
+
+class CurveConfig(_Strict):
+    """CURVE encryption with an allow-list of client keys (Z85 text or paths of files that hold it)."""
+
+    server_secret_key: Path
+    allowed_client_keys: Annotated[list[str], Field(min_length=1)]
+
+
+class ZeroMQConfig(_Strict):
+    """A publisher. Anything but the loopback needs ``curve``, or ``insecure: true`` said on purpose."""
+
+    endpoint: str = "tcp://127.0.0.1:5556"
+    streams: Annotated[list[StreamName], Field(min_length=1)] = ["fused", "status"]
+    format: Literal["jpeg", "i420", "gray8"] = "jpeg"
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 85
+    high_water_mark: Annotated[int, Field(ge=1)] = 2
+    status_interval_s: Annotated[float, Field(gt=0)] = 1.0
+    curve: CurveConfig | None = None
+    insecure: bool = False
+
+    @model_validator(mode="after")
+    def _not_open_to_the_world(self) -> ZeroMQConfig:
+        parts = urlsplit(self.endpoint)
+        if parts.scheme not in ("tcp", "ipc", "inproc"):
+            raise ValueError(f"endpoint {self.endpoint!r} must start with tcp://, ipc:// or inproc://")
+        if parts.scheme == "tcp" and self.curve is None and not self.insecure and not _is_loopback(parts.netloc):
+            raise ValueError(
+                f"endpoint {self.endpoint!r} is reachable from other machines: give 'curve' keys, "
+                "or set 'insecure: true' if the network is trusted"
+            )
+        return self
+
+
+def _is_loopback(netloc: str) -> bool:
+    host = netloc.rsplit(":", 1)[0].strip("[]")
+    if host in ("localhost", "lo"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class WindowConfig(_Strict):
+    """A window on this machine's screen."""
+
+    title: str = "Nightglass"
+
+
+class OutputsConfig(_Strict):
+    """Where pictures go; each output runs in its own thread and cannot hold up the others."""
+
+    zeromq: ZeroMQConfig | None = None
+    record: RecordConfig | None = None
+    window: WindowConfig | None = None
+
+
+class NightglassConfig(_Strict):
+    """A whole configuration: one pair of cameras."""
+
+    camera: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "camera"
+    infrared: SourceConfig | None = None
+    visible: SourceConfig | None = None
+    sync: SyncConfig = SyncConfig()
+    registration: RegistrationConfig = RegistrationConfig()
+    normalize: NormalizeConfig = NormalizeConfig()
+    fusion: FusionConfig = FusionConfig()
+    compose: ComposeConfig = ComposeConfig()
+    outputs: OutputsConfig = OutputsConfig()
+
+
+def parse_config(data: Any, origin: str) -> NightglassConfig:
+    """Check parsed YAML. ``origin`` (the file's name) is named in errors. Raises ConfigError, one line."""
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin}: a configuration is a mapping of keys, got {type(data).__name__}")
+    try:
+        return NightglassConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_describe(error)}") from None
+
+
+def load_config(path: Path) -> NightglassConfig:
+    """Read and check a YAML file; relative paths in ``registration.calibration`` count from its folder.
+
+    Raises ConfigError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file; see configs/ for examples") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the configuration: {error}") from None
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}") from None
+    config = parse_config(data, str(path))
+    calibration = config.registration.calibration
+    if calibration is not None and not calibration.is_absolute():
+        registration = config.registration.model_copy(update={"calibration": path.parent / calibration})
+        config = config.model_copy(update={"registration": registration})
+    return config
+
+
+def _describe(error: ValidationError) -> str:
+    """One line for the first problems found, each naming its key and what is allowed."""
+    parts = []
+    for problem in error.errors()[:3]:
+        location = [str(part) for part in problem["loc"] if part not in ("function-after",)]
+        key = ".".join(location) or "(top level)"
+        if problem["type"] == "extra_forbidden":
+            parts.append(f"unknown key '{key}' (allowed here: {', '.join(_allowed_keys(problem['loc']))})")
+        elif problem["type"] == "missing":
+            parts.append(f"key '{key}' is required")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"key '{key}': {message[0].lower() + message[1:]} (got {problem['input']!r})"[:400])
+    more = len(error.errors()) - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = NightglassConfig
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            break
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_model(a)]
+        if not inner:
+            break
+        model = inner[0]
+    return sorted(model.model_fields)
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
