@@ -1,0 +1,32 @@
+"""Engines: what runs a student. ``load_engine`` is all that the stream needs to know."""
+
+from __future__ import annotations
+
+import logging
+
+from models.engines.base import Engine, EngineError, FusionResult
+
+__all__ = ["Engine", "EngineError", "FusionResult", "load_engine"]
+
+log = logging.getLogger("nightglass")
+
+
+def load_engine(model: str = "stream", engine: str = "auto", precision: str = "auto", threads: int = 0) -> Engine:
+    """Build an engine for a shipped model's name or the path of exported weights.
+
+    ``auto`` is ``openvino``: with it nothing but the base install is needed, and torch is not imported.
+    Raises EngineError, one line that says what is missing and how to get it.
+    """
+    if engine in ("auto", "openvino"):
+        from models.engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(model, precision, threads)
+    if engine == "torch":
+        from models.engines.torch_engine import TorchEngine
+
+        return TorchEngine(model, precision, threads)
+    if engine == "cuda_graph":
+        from models.engines.cuda_graph import CudaGraphEngine
+
+        return CudaGraphEngine(model, precision, threads)
+    raise EngineError(f"unknown engine {engine!r}; there are: auto, openvino, torch, cuda_graph")

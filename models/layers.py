@@ -1,0 +1,98 @@
+"""Network layers shared by teacher and student."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class WindowCrossAttention(nn.Module):
+    """Attention inside windows of one modality's features, asked by the other's (one direction).
+
+    Queries come from ``x``, keys and values from ``y``, both (B, dim, H, W) with H and W multiples of
+    ``window_px``. Windows as in Swin (Liu et al., ICCV 2021), here without shift and with queries and keys from
+    different modalities, as in the spatial half of the cross-fusion of Zhang et al. (2025).
+    """
+
+    def __init__(self, dim: int, heads: int, window_px: int) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"dim {dim} must be a multiple of heads {heads}")
+        self.heads = heads
+        self.window_px = window_px
+        self.query = nn.Conv2d(dim, dim, 1)
+        self.key_value = nn.Conv2d(dim, 2 * dim, 1)
+        self.project = nn.Conv2d(dim, dim, 1)
+        self.scale = (dim // heads) ** -0.5
+        self.bias = nn.Parameter(torch.zeros(heads, window_px**2, window_px**2))
+
+    def _to_windows(self, x: Tensor, parts: int) -> Tensor:
+        """(B, parts*dim, H, W) -> (parts, B*windows, heads, tokens, dim per head)."""
+        b, c, h, w = x.shape
+        s, head_dim = self.window_px, c // parts // self.heads
+        x = x.view(b, parts, self.heads, head_dim, h // s, s, w // s, s)
+        x = x.permute(1, 0, 4, 6, 2, 5, 7, 3)
+        return x.reshape(parts, b * (h // s) * (w // s), self.heads, s * s, head_dim)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """What ``x`` finds in ``y``, (B, dim, H, W)."""
+        b, c, h, w = x.shape
+        s = self.window_px
+        q = self._to_windows(self.query(x), 1)[0]
+        k, v = self._to_windows(self.key_value(y), 2)
+        attention = (q @ k.transpose(-2, -1)) * self.scale + self.bias
+        out = attention.softmax(dim=-1) @ v
+        out = out.reshape(b, h // s, w // s, self.heads, s, s, c // self.heads)
+        out = out.permute(0, 3, 6, 1, 4, 2, 5).reshape(b, c, h, w)
+        return self.project(out)
+
+
+class ChannelGate(nn.Module):
+    """Gates one modality's channels by what the other modality shows nearby, (B, dim, H, W) in and out.
+
+    Squeeze-and-excitation (Hu et al., CVPR 2018) with two changes: the squeeze is local (an average over
+    ``pool_px`` and not over the frame, since statistics of the whole frame make video flicker), and the gate comes
+    from the other modality.
+    """
+
+    def __init__(self, dim: int, pool_px: int) -> None:
+        super().__init__()
+        self.pool_px = pool_px
+        self.squeeze = nn.Conv2d(dim, dim // 2, 1)
+        self.excite = nn.Conv2d(dim // 2, dim, 1)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """``x`` times a gate in 0..2 computed from ``y``."""
+        pooled = F.avg_pool2d(y, self.pool_px)
+        gate = 2 * torch.sigmoid(self.excite(F.relu(self.squeeze(pooled))))
+        return x * F.interpolate(gate, scale_factor=float(self.pool_px), mode="bilinear", align_corners=False)
+
+
+class CrossFusion(nn.Module):
+    """The spatial-channel cross-fusion module of Zhang et al. (2025), made light enough for video on a CPU.
+
+    Each modality's features are gated by the other's channels and enriched by what they find in the other's
+    windows; both results are joined. Two (B, dim, H, W) in, (B, out, H, W) out, any H and W: edges are repeated
+    up to whole windows inside.
+    """
+
+    def __init__(self, dim: int, out: int, heads: int = 2, window_px: int = 4) -> None:
+        super().__init__()
+        self.window_px = window_px
+        self.gate_infrared = ChannelGate(dim, window_px)
+        self.gate_visible = ChannelGate(dim, window_px)
+        self.ask_visible = WindowCrossAttention(dim, heads, window_px)
+        self.ask_infrared = WindowCrossAttention(dim, heads, window_px)
+        self.join = nn.Conv2d(2 * dim, out, 1)
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
+        """Joined features, (B, out, H, W)."""
+        height, width = infrared.shape[-2:]
+        right, below = -width % self.window_px, -height % self.window_px
+        if right or below:
+            infrared = F.pad(infrared, (0, right, 0, below), mode="replicate")
+            visible = F.pad(visible, (0, right, 0, below), mode="replicate")
+        a = self.gate_infrared(infrared, visible) + self.ask_visible(infrared, visible)
+        b = self.gate_visible(visible, infrared) + self.ask_infrared(visible, infrared)
+        return self.join(torch.cat([a, b], dim=1)[..., :height, :width])

@@ -1,0 +1,113 @@
+"""The real-time student: two lumas in, per-pixel weights and a residual out.
+
+A coarse branch at 1/8 and 1/16 resolution, with the cross-fusion module, sees both images in context; a detail branch
+works on pixel-unshuffled luma at 1/4 resolution. The output is three maps at full resolution, so that fine detail comes
+straight from the sources and not through the narrow network::
+
+    fused = gain_infrared * infrared + gain_visible * visible + residual
+
+No statistics of the whole frame are used anywhere (no instance norm, no global pooling): they make video flicker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.geometry import MAPS, SHUFFLE, SIZE_MULTIPLE
+from models.layers import CrossFusion
+
+
+@dataclass(frozen=True, slots=True)
+class StudentPreset:
+    """Shape of a student.
+
+    ``dim``: channels at 1/4 resolution; ``coarse_dim``, ``cross_dim``: channels of each modality at 1/8 and 1/16;
+    ``blocks``: convolutions at 1/4 resolution, which take most of the time.
+    """
+
+    dim: int
+    coarse_dim: int
+    cross_dim: int
+    blocks: int
+    heads: int = 2
+
+
+PRESETS: dict[str, StudentPreset] = {
+    "stream": StudentPreset(dim=32, coarse_dim=16, cross_dim=24, blocks=2),
+    "hd": StudentPreset(dim=24, coarse_dim=16, cross_dim=24, blocks=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudentOutput:
+    """``luma``: fused, (B, 1, H, W), not clipped; ``maps``: (B, 3, H, W): the two gains and the residual."""
+
+    luma: Tensor
+    maps: Tensor
+
+
+class Student(nn.Module):
+    """See the module's text. H and W must be multiples of ``models.geometry.SIZE_MULTIPLE``."""
+
+    def __init__(self, preset: StudentPreset) -> None:
+        super().__init__()
+        self.preset = preset
+        unshuffled = SHUFFLE * SHUFFLE
+        dim, coarse, cross = preset.dim, preset.coarse_dim, preset.cross_dim
+        self.stem = nn.Conv2d(2 * unshuffled, dim, 1)
+        # Two groups keep the modalities apart until the cross-fusion, in one call of the engine instead of two.
+        self.descend = nn.Conv2d(2 * unshuffled, 2 * coarse, 2, stride=2, groups=2)
+        self.coarse = nn.Conv2d(2 * coarse, 2 * cross, 3, stride=2, padding=1, groups=2)
+        self.cross = CrossFusion(cross, 2 * cross, preset.heads)
+        self.context = nn.Conv2d(2 * cross, 2 * cross, 3, padding=1)
+        self.rise = nn.Conv2d(2 * cross, 2 * coarse, 1)
+        self.refine = nn.Conv2d(2 * coarse, 2 * coarse, 3, padding=1)
+        self.ascend = nn.Conv2d(2 * coarse, dim, 1)
+        self.blocks = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1) for _ in range(preset.blocks))
+        self.head = nn.Conv2d(dim, MAPS * unshuffled, 1)
+        # Residual connections, folded into the weights: a separate addition costs an engine one more pass.
+        for conv in (self.context, self.refine, *self.blocks):
+            conv.weight.data.mul_(0.5)
+            nn.init.dirac_(identity := torch.empty_like(conv.weight))
+            conv.weight.data.add_(identity)
+        nn.init.zeros_(self.head.weight)
+        with torch.no_grad():
+            # Start as the plain average, from which every loss has a gradient.
+            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
+
+    def trunk(self, packed: Tensor) -> Tensor:
+        """Unshuffled lumas (B, 32, H/4, W/4) in 0..1, infrared first, to shuffled maps (B, 48, H/4, W/4)."""
+        eighth = F.relu(self.descend(packed))
+        sixteenth = F.relu(self.coarse(eighth))
+        infrared, visible = sixteenth.chunk(2, dim=1)
+        sixteenth = sixteenth + self.cross(infrared, visible)
+        sixteenth = F.relu(self.context(sixteenth))
+        eighth = F.relu(self.refine(eighth + _twice(self.rise(sixteenth))))
+        x = F.relu(self.stem(packed) + _twice(self.ascend(eighth)))
+        for block in self.blocks:
+            x = F.relu(block(x))
+        return self.head(x)
+
+    def forward(self, infrared: Tensor, visible: Tensor) -> StudentOutput:
+        """Fuse lumas (B, 1, H, W) in 0..1. Raises ValueError on sizes that are not multiples of 16."""
+        if infrared.shape != visible.shape or infrared.shape[-1] % SIZE_MULTIPLE or infrared.shape[-2] % SIZE_MULTIPLE:
+            raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
+        packed = torch.cat([F.pixel_unshuffle(infrared, SHUFFLE), F.pixel_unshuffle(visible, SHUFFLE)], dim=1)
+        maps = F.pixel_shuffle(self.trunk(packed), SHUFFLE)
+        luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
+        return StudentOutput(luma, maps)
+
+
+def _twice(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def make_student(name: str) -> Student:
+    """A student with fresh weights. Raises ValueError for an unknown preset."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown student preset {name!r}; there are: {', '.join(PRESETS)}")
+    return Student(PRESETS[name])

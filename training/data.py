@@ -1,0 +1,108 @@
+"""Training pairs: all images of the train folders held in memory as 8-bit luma, and random crops of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.images import read_luma
+
+TRAIN_FOLDERS: dict[str, float] = {
+    "msrs/train": 1.0,
+    "roadscene/train": 0.8,
+    "llvip": 1.0,
+    "m3svd/clips/0111_1753": 1.0,
+    "m3svd/clips/0111_1803": 1.0,
+    "m3svd/clips/0114_1551": 1.0,
+    "m3svd/clips/0115_1831": 1.0,
+    "m3svd/clips/0115_1847": 1.0,
+}
+"""Folders that may be trained on, with the weight of one image of each. Frames of one clip are nearly alike, but its
+scenes (smoke, night, water) are few, so they are not weighted down. No ``test`` folder may ever stand here."""
+
+
+def default_data_root() -> Path:
+    """``NIGHTGLASS_DATA``, else ``../shared/data`` from the project's root."""
+    root = Path(__file__).resolve().parent.parent
+    return Path(os.environ.get("NIGHTGLASS_DATA", root.parent / "shared" / "data"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One registered pair: 8-bit luma (H, W) of both, and where it is from."""
+
+    infrared: NDArray[np.uint8]
+    visible: NDArray[np.uint8]
+    origin: str
+    weight: float
+
+
+def load_pairs(root: Path, folders: dict[str, float] | None = None) -> list[Pair]:
+    """Read all pairs of the folders. Raises FileNotFoundError naming a missing folder, ValueError on bad pairs."""
+    pairs = []
+    for folder, weight in (folders or TRAIN_FOLDERS).items():
+        if "test" in Path(folder).parts:
+            raise ValueError(f"{folder}: test folders are never trained on")
+        base = root / folder
+        names = sorted(path.name for path in (base / "ir").iterdir())
+        for name in names:
+            infrared, visible = read_luma(base / "ir" / name), read_luma(base / "vi" / name)
+            if infrared.shape != visible.shape:
+                raise ValueError(f"{base}: {name}: infrared {infrared.shape} and visible {visible.shape} differ")
+            pairs.append(Pair(infrared, visible, f"{folder}/{name}", weight))
+    return pairs
+
+
+def data_hash(pairs: list[Pair]) -> str:
+    """SHA-256 over names and pixels, so that a run's record says exactly what it saw."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(pair.origin.encode())
+        digest.update(pair.infrared.tobytes())
+        digest.update(pair.visible.tobytes())
+    return digest.hexdigest()
+
+
+class CropSampler:
+    """Random square crops with flips, quarter turns and halving of large images.
+
+    ``sample(n)`` gives two float32 tensors (n, 1, crop, crop) in 0..1, infrared and visible. The generator's state
+    can be saved and restored, so that a resumed run goes on with the same sequence.
+    """
+
+    def __init__(self, pairs: list[Pair], crop_px: int, rng: np.random.Generator) -> None:
+        self.pairs = pairs
+        self.crop_px = crop_px
+        self.rng = rng
+        weights = np.array([pair.weight for pair in pairs])
+        self._cumulated = np.cumsum(weights / weights.sum())
+        self._cumulated[-1] = 1.0
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """``count`` crops, see the class's text."""
+        crops = [self._one() for _ in range(count)]
+        batch = torch.from_numpy(np.stack(crops)).float() / 255
+        return batch[:, 0:1], batch[:, 1:2]
+
+    def _one(self) -> NDArray[np.uint8]:
+        rng, size = self.rng, self.crop_px
+        pair = self.pairs[int(np.searchsorted(self._cumulated, rng.random()))]
+        height, width = pair.infrared.shape
+        # Large pictures are often halved: the student must see coarse and fine texture alike.
+        halve = min(height, width) >= 2 * size and rng.random() < (0.75 if height > 900 else 0.3)
+        span = 2 * size if halve else size
+        y, x = rng.integers(height - span + 1), rng.integers(width - span + 1)
+        both = np.stack([plane[y : y + span, x : x + span] for plane in (pair.infrared, pair.visible)])
+        if halve:
+            quads = both.reshape(2, size, 2, size, 2).sum(axis=(2, 4), dtype=np.uint16)
+            both = ((quads + 2) // 4).astype(np.uint8)
+        if rng.random() < 0.5:
+            both = both[:, :, ::-1]
+        return np.rot90(both, rng.integers(4) if rng.random() < 0.3 else 0, axes=(1, 2))

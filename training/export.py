@@ -1,0 +1,112 @@
+"""Export a student for the engines: ``python -m training export --weights A.safetensors --output models/weights``.
+
+Writes NAME.safetensors (torch engines), NAME.onnx (any runtime) and NAME.xml/.bin (OpenVINO, features last), checks
+each against torch, and says how far apart they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import torch
+from openvino import Layout
+from openvino.preprocess import PrePostProcessor
+from torch import Tensor, nn
+
+from models.checkpoint import load_student
+from models.geometry import SHUFFLE
+from models.student import Student
+
+TOLERANCE = 2e-4
+"""Largest difference of the maps (in units of the full grey scale) between torch and an exported network."""
+
+
+class ExportError(RuntimeError):
+    """The exported network does not compute what torch does."""
+
+
+class _Trunk(nn.Module):
+    """The part that is exported: packing and the final sum are kernels."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = student
+
+    def forward(self, packed: Tensor) -> Tensor:
+        return self.student.trunk(packed)
+
+
+def export(weights: Path, folder: Path) -> dict[str, float]:
+    """Export; the largest difference to torch for each file. Raises ExportError above ``TOLERANCE``."""
+    student, preset = load_student(weights)
+    trunk = _Trunk(student).eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{preset}.safetensors"
+    if target.resolve() != weights.resolve():
+        shutil.copyfile(weights, target)
+    features = 2 * SHUFFLE * SHUFFLE
+    # Not a multiple of the attention window, so that the padding inside is exported as a function of the size.
+    example = torch.rand(1, features, 60, 44)
+    onnx_path = folder / f"{preset}.onnx"
+    height, width = torch.export.Dim("height", min=1), torch.export.Dim("width", min=1)
+    torch.onnx.export(
+        trunk,
+        (example,),
+        onnx_path,
+        dynamo=True,
+        input_names=["packed"],
+        output_names=["maps"],
+        dynamic_shapes=({2: 4 * height, 3: 4 * width},),
+        external_data=False,
+    )
+    network = ov.Core().read_model(onnx_path)
+    processor = PrePostProcessor(network)
+    # Features last at both ends, as the kernels write and read them.
+    processor.input().tensor().set_layout(Layout("NHWC"))
+    processor.input().model().set_layout(Layout("NCHW"))
+    processor.output().model().set_layout(Layout("NCHW"))
+    processor.output().tensor().set_layout(Layout("NHWC"))
+    network = processor.build()
+    ov.save_model(network, folder / f"{preset}.xml", compress_to_fp16=False)
+    return _check(trunk, folder / f"{preset}.xml", onnx_path)
+
+
+def _check(trunk: nn.Module, xml: Path, onnx: Path) -> dict[str, float]:
+    core = ov.Core()
+    differences = {}
+    for height, width in ((120, 160), (60, 44), (4, 4)):
+        packed = torch.rand(1, 2 * SHUFFLE * SHUFFLE, height, width)
+        with torch.inference_mode():
+            expected = trunk(packed).numpy()
+        for path, last in ((xml, True), (onnx, False)):
+            network = core.read_model(path)
+            array = packed.numpy().transpose(0, 2, 3, 1) if last else packed.numpy()
+            network.reshape(list(array.shape))
+            compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            given = compiled([np.ascontiguousarray(array)])[0]
+            difference = float(np.abs((given.transpose(0, 3, 1, 2) if last else given) - expected).max())
+            if difference > TOLERANCE:
+                raise ExportError(f"{path} at {width}x{height} differs from torch by {difference:.2g}")
+            differences[path.name] = max(difference, differences.get(path.name, 0.0))
+    return differences
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training export", description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True, help="safetensors of a trained student")
+    parser.add_argument("--output", type=Path, default=Path("models/weights"), help="folder of the exported files")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as scratch:
+        differences = export(args.weights, Path(scratch))
+        args.output.mkdir(parents=True, exist_ok=True)
+        for path in Path(scratch).iterdir():
+            shutil.move(path, args.output / path.name)
+    for name, difference in differences.items():
+        print(f"{name}: largest difference to torch {difference:.2g}")
+    return 0
