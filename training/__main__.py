@@ -8,6 +8,7 @@ import sys
 COMMANDS: dict[str, tuple[str, str]] = {
     "distill": ("training.distill", "train a student"),
     "evaluate": ("training.evaluate", "quality metrics of fused pictures or of a model, beside trivial fusions"),
+    "export": ("training.export", "a student's weights for the engines"),
 }
 """Command -> module with ``main(argv) -> exit status``, and a line of help. A new command is a line here."""
 

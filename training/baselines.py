@@ -20,10 +20,8 @@ def average(infrared: Image, visible: Image) -> Image:
     Computed in float32 on 0..1 and scaled by 255, as a network's output is. Half of all sums end in .5, and rounding
     those to even instead would leave a comb in the histogram that costs 1 % of EN.
     """
-    levels = np.float32(255)
-    mean = infrared.astype(np.float32) / levels * np.float32(0.5) + visible.astype(np.float32) / levels * np.float32(
-        0.5
-    )
+    levels, half = np.float32(255), np.float32(0.5)
+    mean = infrared.astype(np.float32) / levels * half + visible.astype(np.float32) / levels * half
     return np.rint(mean * levels).astype(np.uint8)
 
 

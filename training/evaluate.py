@@ -79,7 +79,7 @@ def _score(args: argparse.Namespace, recordings: list[Recording]) -> tuple[Score
     engine = load_engine(args.model, engine="auto", precision="auto", threads=0)
     try:
         scores = score_recordings(
-            recordings, args.every, args.model, lambda ir, vi: engine.fuse(ir, vi).luma, args.baselines, thumbnails
+            recordings, args.every, engine.model, lambda ir, vi: engine.fuse(ir, vi).luma, args.baselines, thumbnails
         )
     finally:
         engine.close()

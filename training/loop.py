@@ -86,7 +86,11 @@ class Run:
 
 
 def seed_all(seed: int) -> np.random.Generator:
-    """Seed torch, and give the generator that samples the data."""
+    """Seed torch, and give the generator that samples the data.
+
+    Also flushes denormal numbers to zero: vanishing activations and moments otherwise slow a CPU down several times.
+    """
+    torch.set_flush_denormal(True)
     torch.manual_seed(seed)
     return np.random.default_rng(seed)
 

@@ -1,0 +1,41 @@
+"""Shared fixtures: real data where it is to be had, and skips that say why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rtsp_support import RtspServer, why_no_rtsp
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real recordings; skips the test, saying so, where it is absent."""
+    path = Path(os.environ.get("NIGHTGLASS_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"real data not found at {path}; set NIGHTGLASS_DATA")
+    return path
+
+
+@pytest.fixture
+def rtsp_server() -> Iterator[Callable[..., RtspServer]]:
+    """Start real RTSP servers: ``rtsp_server({"/a": "videotestsrc"}, port=0, user=None)``; all are ended after it.
+
+    Skips where GStreamer's server library is not installed.
+    """
+    missing = why_no_rtsp()
+    if missing:
+        pytest.skip(missing)
+    servers: list[RtspServer] = []
+
+    def start(mounts: dict[str, str], port: int = 0, user: str | None = None) -> RtspServer:
+        servers.append(RtspServer(mounts, port, user))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()

@@ -1,0 +1,351 @@
+"""The CPU kernels against their NumPy reference: any size, type, memory layout and map."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import reference
+from kernels.agc import histogram
+from kernels.chroma import apply_chroma_gain, halve
+from kernels.coverage import coverage_mask, fill_uncovered
+from kernels.levels import (
+    FULL_TO_LIMITED_CHROMA,
+    FULL_TO_LIMITED_LUMA,
+    LIMITED_TO_FULL_CHROMA,
+    LIMITED_TO_FULL_LUMA,
+    apply_lut,
+)
+from kernels.palette import PALETTES, colourise, palette_tables
+from kernels.register import register_normalize, scale_matrix
+from kernels.resize import axis_weights, resize
+
+sides = st.integers(1, 40)
+shapes = st.tuples(sides, sides)
+seeds = st.integers(0, 2**32 - 1)
+layouts = st.sampled_from(["contiguous", "pitched", "read-only", "reversed", "transposed", "stepped"])
+count_types = st.sampled_from([np.uint8, np.uint16])
+
+
+def laid_out(values: np.ndarray, layout: str) -> np.ndarray:
+    """The same values in another memory layout."""
+    h, w = values.shape
+    if layout == "pitched":
+        buffer = np.full((h, w + 13), 77, values.dtype)
+        buffer[:, :w] = values
+        return buffer[:, :w]
+    if layout == "read-only":
+        values = values.copy()
+        values.flags.writeable = False
+        return values
+    if layout == "reversed":
+        return np.ascontiguousarray(values[::-1])[::-1]
+    if layout == "transposed":
+        return np.ascontiguousarray(values.T).T
+    if layout == "stepped":
+        return np.repeat(values, 2, axis=1)[:, ::2]
+    return values
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.uint8) -> np.ndarray:
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
+
+
+@given(shapes, count_types, layouts, seeds)
+def test_apply_lut_agrees(shape: tuple[int, int], dtype: Any, layout: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    source, lut = noise(rng, shape, dtype), rng.integers(0, 256, np.iinfo(dtype).max + 1, dtype=np.uint8)
+    out = np.empty(shape, np.uint8)
+    apply_lut(laid_out(source, layout), lut, out)
+    assert np.array_equal(out, reference.apply_lut(source, lut))
+
+
+def test_apply_lut_writes_into_a_pitched_plane_and_nothing_beside_it() -> None:
+    buffer = np.full((8, 16), 9, np.uint8)
+    apply_lut(np.full((8, 10), 16, np.uint8), LIMITED_TO_FULL_LUMA, buffer[:, :10])
+    assert np.all(buffer[:, :10] == 0) and np.all(buffer[:, 10:] == 9)
+
+
+def test_levels_are_those_of_bt601() -> None:
+    assert [int(LIMITED_TO_FULL_LUMA[v]) for v in (0, 16, 17, 126, 235, 255)] == [0, 0, 1, 128, 255, 255]
+    assert [int(FULL_TO_LIMITED_LUMA[v]) for v in (0, 128, 255)] == [16, 126, 235]
+    assert [int(LIMITED_TO_FULL_CHROMA[v]) for v in (16, 128, 240)] == [1, 128, 255]
+    assert [int(FULL_TO_LIMITED_CHROMA[v]) for v in (0, 128, 255)] == [16, 128, 240]
+    luma, chroma = np.arange(16, 236), np.arange(16, 241)
+    assert np.array_equal(FULL_TO_LIMITED_LUMA[LIMITED_TO_FULL_LUMA[luma]], luma)
+    assert np.array_equal(FULL_TO_LIMITED_CHROMA[LIMITED_TO_FULL_CHROMA[chroma]], chroma)
+
+
+def small(limit: float) -> st.SearchStrategy[float]:
+    return st.floats(-limit, limit)
+
+
+maps = st.one_of(
+    st.just(np.eye(3)),
+    st.builds(scale_matrix, st.tuples(sides, sides), st.tuples(sides, sides)),
+    st.builds(
+        lambda a, b, c, d, e, f: np.array([[1 + a, b, e], [c, 1 + d, f], [0, 0, 1]]),
+        *(small(0.8),) * 4,
+        *(small(20),) * 2,
+    ),
+    # Strong perspective: the horizon may pass through the picture.
+    st.builds(
+        lambda a, b, e, f, g, h, i: np.array([[1 + a, b, e], [-b, 1 - a, f], [g, h, i]]),
+        *(small(0.5),) * 2,
+        *(small(10),) * 2,
+        *(small(0.05),) * 2,
+        small(2),
+    ),
+)
+
+
+@given(shapes, shapes, count_types, layouts, maps, seeds)
+def test_register_normalize_agrees_to_the_bit(
+    shape: tuple[int, int], out_shape: tuple[int, int], dtype: Any, layout: str, matrix: np.ndarray, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    raw, lut = noise(rng, shape, dtype), rng.integers(0, 256, np.iinfo(dtype).max + 1, dtype=np.uint8)
+    buffer = np.full((out_shape[0], out_shape[1] + 3), 99, np.uint8)
+    register_normalize(laid_out(raw, layout), matrix, lut, buffer[:, :-3])
+    assert np.array_equal(buffer[:, :-3], reference.register_normalize(raw, matrix, lut, out_shape))
+    assert np.all(buffer[:, -3:] == 99)
+
+
+@given(shapes, count_types, seeds)
+def test_identity_changes_nothing_but_the_levels(shape: tuple[int, int], dtype: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    raw, lut = noise(rng, shape, dtype), rng.integers(0, 256, np.iinfo(dtype).max + 1, dtype=np.uint8)
+    fast, slow = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    register_normalize(raw, np.eye(3), lut, fast)
+    # A perspective too small to matter takes the general loop.
+    register_normalize(raw, np.array([[1, 0, 0], [0, 1, 0], [1e-30, 0, 1]]), lut, slow)
+    assert np.array_equal(fast, lut[raw]) and np.array_equal(slow, lut[raw])
+
+
+@pytest.mark.parametrize("target", [(640, 480), (333, 201), (1280, 720)])
+def test_scaling_is_that_of_opencv(target: tuple[int, int]) -> None:
+    raw = cv2.GaussianBlur(noise(np.random.default_rng(1), (256, 320)), (0, 0), 2)
+    raw = cv2.normalize(raw, None, 0, 255, cv2.NORM_MINMAX)
+    out = np.empty((target[1], target[0]), np.uint8)
+    register_normalize(raw, scale_matrix((320, 256), target), np.arange(256, dtype=np.uint8), out)
+    expected = cv2.resize(raw, target, interpolation=cv2.INTER_LINEAR)
+    assert np.max(np.abs(out.astype(int) - expected)) <= 1
+
+
+def test_a_homography_is_that_of_opencv() -> None:
+    raw = cv2.GaussianBlur(noise(np.random.default_rng(2), (512, 640), np.uint16), (0, 0), 3)
+    matrix = np.array([[0.9, 0.05, 12.3], [-0.04, 0.93, 20.7], [3e-5, -5e-5, 1]])
+    lut = (np.arange(65536) >> 8).astype(np.uint8)
+    out = np.empty((480, 640), np.uint8)
+    register_normalize(raw, matrix, lut, out)
+    warped = cv2.warpPerspective(raw, matrix, (640, 480), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    inside = cv2.warpPerspective(
+        np.full_like(raw, 1000), matrix, (640, 480), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    )
+    inside = cv2.erode((inside == 1000).astype(np.uint8), np.ones((3, 3)), borderValue=0).astype(bool)
+    assert inside.mean() > 0.8
+    # OpenCV rounds positions to 1/32 pixel.
+    assert np.max(np.abs(out.astype(int) - lut[warped])[inside]) <= 2
+
+
+def test_half_a_pixel_outside_is_inside_and_more_is_black() -> None:
+    raw, lut = np.full((4, 4), 7, np.uint8), np.arange(256, dtype=np.uint8)
+    for shift, column in ((-0.5, [7, 7, 7, 7]), (-0.51, [0, 7, 7, 7]), (0.5, [7, 7, 7, 7]), (0.51, [7, 7, 7, 0])):
+        out = np.empty((4, 4), np.uint8)
+        register_normalize(raw, np.array([[1, 0, shift], [0, 1, 0], [0, 0, 1]]), lut, out)
+        assert out[0].tolist() == column, shift
+
+
+@given(shapes, seeds, layouts)
+def test_fill_uncovered_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
+    rng = np.random.default_rng(seed)
+    a, b, c = (noise(rng, shape) for _ in range(3))
+    c.flat[0] = rng.choice([0, 255])
+    out = np.empty(shape, np.uint8)
+    fill_uncovered(laid_out(a, layout), laid_out(b, layout), laid_out(c, layout), out)
+    assert np.array_equal(out, reference.fill_uncovered(a, b, c))
+    assert np.array_equal(out[c == 0], b[c == 0]) and np.array_equal(out[c == 255], a[c == 255])
+
+
+def test_fill_uncovered_is_right_for_every_input() -> None:
+    a, c = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    for b in range(0, 256, 5):
+        visible, out = np.full_like(a, b), np.empty_like(a)
+        fill_uncovered(a, visible, c, out)
+        assert np.array_equal(out, reference.fill_uncovered(a, visible, c))
+
+
+def test_coverage_of_equal_pictures_is_full() -> None:
+    assert np.all(coverage_mask(np.eye(3), (30, 40), (30, 40), 8) == 255)
+    assert np.all(coverage_mask(scale_matrix((40, 30), (81, 55)), (30, 40), (55, 81), 8) == 255)
+
+
+@given(maps, st.floats(0, 12))
+def test_coverage_is_zero_exactly_outside(matrix: np.ndarray, feather_px: float) -> None:
+    mask = coverage_mask(matrix, (24, 32), (30, 40), feather_px)
+    reached = np.empty((30, 40), np.uint8)
+    register_normalize(np.full((24, 32), 255, np.uint8), matrix, np.arange(256, dtype=np.uint8), reached)
+    # The mask is made in float64 and the picture in float32: they may disagree on a border pixel.
+    assert np.count_nonzero((mask > 0) & (reached == 0)) <= 4
+
+
+def test_coverage_falls_smoothly_over_the_feather_and_only_where_the_border_shows() -> None:
+    # Infrared covers visible columns 20..., all rows; two infrared pixels a visible one.
+    matrix = np.array([[2.0, 0, -40], [0, 2, 0.5], [0, 0, 1]])
+    mask = coverage_mask(matrix, (100, 200), (50, 100), 10)
+    assert np.all(mask == mask[:1])
+    row = mask[0].astype(int)
+    assert np.all(row[:20] == 0) and np.all(row[31:] == 255)
+    steps = np.diff(row[19:32])
+    assert np.all(steps >= 0) and steps.max() <= 255 * 1.5 / 10 + 1
+
+
+@given(shapes, shapes, seeds, layouts)
+def test_chroma_gain_agrees(shape: tuple[int, int], gain_shape: tuple[int, int], seed: int, layout: str) -> None:
+    rng = np.random.default_rng(seed)
+    plane, gain = noise(rng, shape), rng.uniform(0, 4, gain_shape).astype(np.float32)
+    out = np.empty(shape, np.uint8)
+    apply_chroma_gain(laid_out(plane, layout), laid_out(gain, layout), out)
+    assert np.array_equal(out, reference.apply_chroma_gain(plane, gain))
+
+
+def test_chroma_gain_of_one_changes_nothing_and_of_zero_takes_all_colour() -> None:
+    plane = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for gain, expected in ((1.0, plane), (0.0, np.full_like(plane, 128))):
+        out = np.empty_like(plane)
+        apply_chroma_gain(plane, np.full((3, 5), gain, np.float32), out)
+        assert np.array_equal(out, expected)
+
+
+@given(shapes, seeds, layouts)
+def test_halve_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
+    plane = noise(np.random.default_rng(seed), shape)
+    out = np.empty(((shape[0] + 1) // 2, (shape[1] + 1) // 2), np.uint8)
+    halve(laid_out(plane, layout), out)
+    assert np.array_equal(out, reference.halve(plane))
+
+
+@given(shapes, seeds, layouts, st.sampled_from(PALETTES))
+def test_colourise_agrees(shape: tuple[int, int], seed: int, layout: str, palette: str) -> None:
+    luma = noise(np.random.default_rng(seed), shape)
+    y, cb, cr = colourise(laid_out(luma, layout), palette)
+    expected_y, expected_cb, expected_cr = reference.colourise(luma, palette)
+    assert np.array_equal(y, expected_y)
+    if cb is None or cr is None:
+        assert palette in ("white-hot", "black-hot")
+        assert np.all(expected_cb == 128) and np.all(expected_cr == 128)
+    else:
+        assert np.array_equal(cb, expected_cb) and np.array_equal(cr, expected_cr)
+
+
+def test_palettes_are_those_of_opencv_back_in_rgb() -> None:
+    for name in PALETTES:
+        tables = palette_tables(name)
+        ycrcb = np.stack([tables.y, tables.cr, tables.cb], axis=-1)[None]
+        back = cv2.cvtColor(cv2.cvtColor(ycrcb, cv2.COLOR_YCrCb2RGB), cv2.COLOR_RGB2YCrCb)
+        # Colours outside RGB would come back changed.
+        assert np.max(np.abs(back.astype(int) - ycrcb)) <= 2, name
+    assert palette_tables("black-hot").y[0] == 255
+    with pytest.raises(ValueError, match="unknown palette 'lava'; there are white-hot"):
+        palette_tables("lava")
+
+
+@given(shapes, shapes, seeds, layouts)
+def test_resize_agrees(shape: tuple[int, int], out_shape: tuple[int, int], seed: int, layout: str) -> None:
+    source = noise(np.random.default_rng(seed), shape)
+    out = np.empty(out_shape, np.uint8)
+    resize(laid_out(source, layout), out)
+    assert np.max(np.abs(out.astype(int) - reference.resize(source, out_shape))) <= 1
+    if shape == out_shape:
+        assert np.array_equal(out, source)
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_resize_weights_are_means_of_pixels_that_exist(source: int, target: int) -> None:
+    first, weights = axis_weights(source, target)
+    assert np.all(first >= 0) and np.all(first + weights.shape[1] <= source)
+    assert np.all(weights >= 0) and np.allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [(192, 144), (333, 100), (1280, 1000)])
+def test_resize_is_that_of_opencv(target: tuple[int, int]) -> None:
+    source = cv2.GaussianBlur(noise(np.random.default_rng(3), (480, 640)), (0, 0), 2)
+    out = np.empty((target[1], target[0]), np.uint8)
+    resize(source, out)
+    way = cv2.INTER_AREA if target[0] < 640 else cv2.INTER_LINEAR
+    assert np.max(np.abs(out.astype(int) - cv2.resize(source, target, interpolation=way))) <= 1
+
+
+PLANE, TWO_LEVELS = np.zeros((4, 6), np.uint8), np.zeros(2, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: apply_lut(PLANE, TWO_LEVELS, PLANE.copy()), r"lut must be uint8 of shape \(256,\)"),
+        (lambda: apply_lut(PLANE, LIMITED_TO_FULL_LUMA, np.zeros((4, 5), np.uint8)), r"out must have shape \(4, 6\)"),
+        (lambda: apply_lut(PLANE.astype(np.int16), LIMITED_TO_FULL_LUMA, PLANE), "source must be uint8 or uint16"),
+        (lambda: register_normalize(PLANE, np.eye(2), LIMITED_TO_FULL_LUMA, PLANE), "matrix must be 3x3 and finite"),
+        (lambda: register_normalize(PLANE, np.eye(3) * np.nan, LIMITED_TO_FULL_LUMA, PLANE), "matrix must be 3x3"),
+        (lambda: register_normalize(PLANE.astype(np.uint16), np.eye(3), LIMITED_TO_FULL_LUMA, PLANE), r"\(65536,\)"),
+        (lambda: apply_chroma_gain(PLANE, np.ones((1, 1)), PLANE), "gain must be float32"),
+        (lambda: halve(PLANE, PLANE), r"out must have shape \(2, 3\)"),
+        (lambda: histogram(np.zeros((0, 5), np.uint8)), "raw must be a 2-D array with pixels"),
+        (lambda: coverage_mask(np.eye(3), (4, 4), (4, 4), -1), "feather_px must not be negative"),
+    ],
+)
+def test_wrong_arguments_are_named(call: Callable[[], None], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_four_threads_at_once_agree() -> None:
+    rng = np.random.default_rng(4)
+    raw, lut = noise(rng, (200, 240), np.uint16), (np.arange(65536) >> 8).astype(np.uint8)
+    visible, mask, gain = noise(rng, (180, 320)), noise(rng, (180, 320)), rng.random((12, 20)).astype(np.float32)
+    matrix = np.array([[0.7, 0.02, 3], [-0.02, 1.05, 5], [1e-5, 2e-5, 1]])
+
+    def all_kernels(_: int) -> list[np.ndarray]:
+        registered, full, gained, filled = (np.empty((180, 320), np.uint8) for _ in range(4))
+        small = np.empty((50, 90), np.uint8)
+        register_normalize(raw, matrix, lut, registered)
+        apply_lut(visible, LIMITED_TO_FULL_LUMA, full)
+        fill_uncovered(registered, full, mask, filled)
+        apply_chroma_gain(full, gain, gained)
+        resize(filled, small)
+        y, cb, cr = colourise(filled, "ironbow")
+        assert cb is not None and cr is not None
+        return [registered, full, gained, filled, small, y, cb, cr, histogram(raw)]
+
+    expected = all_kernels(0)
+    with ThreadPoolExecutor(4) as pool:
+        for results in pool.map(all_kernels, range(200)):
+            for got, want in zip(results, expected, strict=True):
+                assert np.array_equal(got, want)
+
+
+def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> None:
+    """This process has filled the cache: a fresh one must find every CPU kernel there."""
+    script = """
+import sys
+from kernels import agc, chroma, coverage, levels, palette, register, resize
+from numba.core.dispatcher import Dispatcher
+missed = []
+for module in (agc, chroma, coverage, levels, palette, register, resize):
+    for name, value in vars(module).items():
+        if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
+            missed.append(f"{module.__name__}.{name}")
+found = sum(isinstance(v, Dispatcher) and bool(v.stats.cache_hits) for v in vars(register).values())
+print(missed, found, "numba.cuda" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] 2 False"

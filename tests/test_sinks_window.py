@@ -1,0 +1,133 @@
+"""The window and the window viewer on a real X server without a monitor (Xvfb), looked at through its frame buffer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb (Debian: apt install xvfb)")
+
+GREY, BLUE = (200, 200, 200), (71, 71, 248)
+"""RGB of what the programs below show: luma 200 without chroma; luma 91, Cb 217, Cr 114."""
+
+COMMON = """
+import sys, threading
+import numpy as np
+from sinks_support import fused
+from stream.clock import SystemClock
+from stream.frames import Chroma, Picture
+grey = Picture(np.full((200, 300), 200, np.uint8), None)
+blue = Picture(np.full((200, 300), 91, np.uint8),
+               Chroma(np.full((100, 150), 217, np.uint8), np.full((100, 150), 114, np.uint8)))
+clock = SystemClock()
+"""
+
+WINDOW = """
+from stream.config import WindowConfig
+from stream.sinks.window import Window
+import av  # before OpenCV: their X libraries do not get on in one process
+window = Window(WindowConfig(title="test"))
+window.open()
+for seq, picture in enumerate([grey] * 20 + [blue] * 20):
+    window.write(picture, fused(picture, seq))
+    clock.sleep_s(0.02)
+    if seq in (19, 39):
+        print("shown", flush=True)
+        sys.stdin.readline()
+window.close()
+window.close()
+print("closed", flush=True)
+"""
+
+VIEWER = """
+from stream.config import ZeroMQConfig
+from stream.sinks.publisher import ZeroMQPublisher
+import stream.viewer
+sink = ZeroMQPublisher(ZeroMQConfig(endpoint="tcp://127.0.0.1:*"), "gate", "fused", "white-hot", clock, dict)
+sink.open()
+def work():
+    for seq in range(100_000):
+        sink.write(blue, fused(blue, seq, clock.now_ns()))
+        clock.sleep_s(0.02)
+threading.Thread(target=work, daemon=True).start()
+stream.viewer.show(sink.endpoint, 5.0, clock)
+"""
+
+
+@contextmanager
+def screen(folder: Path) -> Iterator[str]:
+    """An X server with its frame buffer in ``folder``; its display's name."""
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "640x480x24", "-fbdir", str(folder)]
+    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as pipe:
+            yield f":{pipe.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def colours(folder: Path) -> np.ndarray:
+    """What the screen shows now, RGB (480, 640, 3), from the server's XWD dump (X11/XWDFile.h)."""
+    data = (folder / "Xvfb_screen0").read_bytes()
+    header = struct.unpack_from(">25I", data)
+    width, height, line_bytes, colour_count = header[4], header[5], header[12], header[19]
+    start = header[0] + colour_count * 12
+    rows = np.frombuffer(data, np.uint8, height * line_bytes, start).reshape(height, line_bytes)
+    return rows[:, : width * 4].reshape(height, width, 4)[..., 2::-1]
+
+
+def share(folder: Path, rgb: tuple[int, int, int]) -> float:
+    return float((np.abs(colours(folder).astype(int) - rgb).max(axis=2) <= 6).mean())
+
+
+@contextmanager
+def program(code: str, display: str) -> Iterator[subprocess.Popen[str]]:
+    tests = Path(__file__).parent
+    path = os.pathsep.join([str(tests), str(tests.parent)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMON + code],
+        env={**os.environ, "PYTHONPATH": path, "DISPLAY": display},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_window_shows_grey_then_colour_and_closes(tmp_path: Path) -> None:
+    with screen(tmp_path) as display, program(WINDOW, display) as process:
+        assert process.stdout is not None and process.stdin is not None
+        for colour in (GREY, BLUE):
+            assert process.stdout.readline() == "shown\n"
+            assert share(tmp_path, colour) > 0.15  # 300x200 of 640x480 is 0.195
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert process.stdout.readline() == "closed\n"
+
+
+def test_viewer_shows_the_stream_with_its_age(tmp_path: Path) -> None:
+    with screen(tmp_path) as display, program(VIEWER, display) as process:
+        for _ in range(400):
+            if share(tmp_path, BLUE) > 0.15 or process.poll() is not None:
+                break
+            threading.Event().wait(0.05)
+        assert share(tmp_path, BLUE) > 0.15
+        white = (colours(tmp_path) == 255).all(axis=2)
+        assert white.sum() > 20  # the age's digits
