@@ -57,7 +57,7 @@ def linear_curve(hist: NDArray[np.int64], clip_percent: float, max_gain: float |
     ``hist``: int64 (256,) or (65536,), not empty. ``max_gain``: grey values per count, None: ``MAX_GAIN``.
     Raises ValueError for an empty histogram, another length, or ``clip_percent`` outside 0..50 (50 excluded).
     """
-    low, high = _used_range(hist, clip_percent)
+    low, high = _used_range(_cumulative(hist), clip_percent)
     return _limited_curve(np.array([low, high], np.float64), np.ones(1), len(hist), max_gain)
 
 
@@ -76,12 +76,15 @@ def plateau_curve(
     """
     if not 0 < plateau <= 1:
         raise ValueError(f"plateau must be above 0 and at most 1, got {plateau}")
-    low, high = _used_range(hist, clip_percent)
+    cumulative = _cumulative(hist)
+    low, high = _used_range(cumulative, clip_percent)
     span = high + 1 - low
     bins = max(1, min(_LEVELS, span // _NARROWEST_BIN[len(hist)]))
     edges = np.linspace(low, high + 1, bins + 1)
-    cumulative = np.interp(edges, np.arange(len(hist) + 1), np.concatenate([[0], np.cumsum(hist)]))
-    shares = np.minimum(np.diff(cumulative) / hist.sum(), plateau * _LEVELS / bins)
+    # Pixels below each edge. An edge inside a count's step takes that part of its pixels.
+    count = np.minimum(edges.astype(np.int64), high)
+    below = cumulative[count] + (edges - count) * hist[count]
+    shares = np.minimum(np.diff(below) / cumulative[-1], plateau * _LEVELS / bins)
     shares = (1 - LINEAR_SHARE) * shares / shares.sum() + LINEAR_SHARE / bins
     # Count c fills [c, c + 1): its grey value is that at its middle.
     return _limited_curve(edges - 0.5, shares, len(hist), max_gain)
@@ -111,26 +114,31 @@ def curve_to_lut(curve: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.clip(np.floor(curve + np.float32(0.5)), 0, 255).astype(np.uint8)
 
 
-def _used_range(hist: NDArray[np.int64], clip_percent: float) -> tuple[int, int]:
-    """Lowest and highest count left after ``clip_percent`` of the pixels is taken off each end."""
+def _cumulative(hist: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Pixels below each count, and in all: int64 (levels + 1,). Raises ValueError for a histogram of no use."""
     if len(hist) not in MAX_GAIN:
         raise ValueError(f"hist must have {' or '.join(map(str, MAX_GAIN))} levels, got {len(hist)}")
+    cumulative = np.concatenate([[0], np.cumsum(hist)])
+    if cumulative[-1] <= 0:
+        raise ValueError("hist is empty: count at least one pixel")
+    return cumulative
+
+
+def _used_range(cumulative: NDArray[np.int64], clip_percent: float) -> tuple[int, int]:
+    """Lowest and highest count left after ``clip_percent`` of the pixels is taken off each end."""
     if not 0 <= clip_percent < 50:
         raise ValueError(f"clip_percent must be at least 0 and below 50, got {clip_percent}")
-    cumulative = np.cumsum(hist)
-    total = int(cumulative[-1])
-    if total <= 0:
-        raise ValueError("hist is empty: count at least one pixel")
+    total = cumulative[-1]
     off = total * clip_percent / 100
-    low = int(np.searchsorted(cumulative, off, side="right"))
-    high = int(np.searchsorted(cumulative, total - off, side="left"))
+    low = int(np.searchsorted(cumulative, off, side="right")) - 1
+    high = int(np.searchsorted(cumulative, total - off, side="left")) - 1
     return low, max(low, high)
 
 
 def _limited_curve(
     edges: NDArray[np.float64], shares: NDArray[np.float64], levels: int, max_gain: float | None
 ) -> NDArray[np.float32]:
-    """Curve that rises by ``shares`` of 255 between ``edges`` (counts), nowhere steeper than ``max_gain``.
+    """Curve that rises by ``shares`` (all positive) of 255 between ``edges`` (counts), nowhere above ``max_gain``.
 
     What the limit takes from steep parts goes to the others in proportion, so that 0..255 is filled where it can be.
     """
@@ -138,22 +146,25 @@ def _limited_curve(
     if not gain > 0:
         raise ValueError(f"max_gain must be positive, got {gain}")
     limits = gain * np.diff(edges)
-    rises = np.minimum(limits, 255.0 * _fill(limits / 255.0, shares))
+    rises = np.minimum(limits, shares * _fill_factor(limits, shares))
     values = np.concatenate([[0.0], np.cumsum(rises)])
     values += (255.0 - values[-1]) / 2
-    return np.interp(np.arange(levels), edges, np.clip(values, 0.0, 255.0)).astype(np.float32)
+    values = np.clip(values, 0.0, 255.0)
+    first, last = max(0, math.floor(edges[0])), min(levels - 1, math.ceil(edges[-1]))
+    curve = np.empty(levels, np.float32)
+    curve[:first] = values[0]
+    curve[first : last + 1] = np.interp(np.arange(first, last + 1), edges, values)
+    curve[last:] = values[-1]
+    return curve
 
 
-def _fill(limits: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``k * shares`` with the k for which, cut at ``limits``, they sum to 1 (or to all that the limits allow)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(shares > 0, limits / shares, np.inf)
-    order = np.argsort(ratio)
-    # Take the parts as cut in the order in which a growing k cuts them; the first k that need not cut more is it.
-    cut = np.concatenate([[0.0], np.cumsum(limits[order])[:-1]])
-    free = np.cumsum(shares[order][::-1])[::-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        k = np.where(free > 0, (1.0 - cut) / free, np.inf)
-    enough = np.flatnonzero(k <= ratio[order])
-    factor = k[enough[0]] if len(enough) and np.isfinite(k[enough[0]]) else np.max(ratio[np.isfinite(ratio)], initial=0.0)
-    return shares * factor
+def _fill_factor(limits: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
+    """The k for which ``k * shares``, cut at ``limits``, sum to 255, or to all that the limits allow."""
+    order = np.argsort(limits / shares)
+    limits, shares = limits[order], shares[order]
+    # A growing k cuts the parts in this order. With the first n cut, the free rest must give what is left of 255.
+    cut = np.cumsum(limits) - limits
+    free = np.cumsum(shares[::-1])[::-1]
+    k = (255.0 - cut) / free
+    fits = np.flatnonzero(k * shares <= limits)
+    return float(k[fits[0]] if len(fits) else limits[-1] / shares[-1])

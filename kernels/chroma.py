@@ -12,12 +12,14 @@ from kernels.signatures import F32_IN, U8_IN, U8_OUT
 f32, i32 = np.float32, np.int32
 
 
-# Scalar functions, shared with the GPU.
+# Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)
 
 
 def upsampled_position(x, scale, size):
     """Centre of fine pixel ``x`` in coarse pixels (float32), clamped to the outermost centres of ``size`` pixels."""
-    return min(max((f32(x) + f32(0.5)) * scale - f32(0.5), f32(0.0)), f32(size - 1))
+    u = (f32(x) + f32(0.5)) * scale - f32(0.5)
+    u = u if u > f32(0.0) else f32(0.0)
+    return u if u < f32(size - 1) else f32(size - 1)
 
 
 def lerp(a, b, t):
@@ -28,7 +30,9 @@ def lerp(a, b, t):
 def gained(c, gain):
     """Chroma value ``c`` (uint8, full range) with its distance from 128 multiplied by ``gain``, rounded, clipped."""
     value = (f32(c) - f32(128.0)) * gain + f32(128.0)
-    return np.uint8(i32(min(max(value, f32(0.0)), f32(255.0)) + f32(0.5)))
+    value = value if value > f32(0.0) else f32(0.0)
+    value = value if value < f32(255.0) else f32(255.0)
+    return np.uint8(i32(value + f32(0.5)))
 
 
 _upsampled_position = njit(upsampled_position)

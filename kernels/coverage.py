@@ -64,7 +64,8 @@ def coverage_mask(
     m = np.asarray(matrix, dtype=np.float64)
     y, x = np.mgrid[0 : visible_shape[0], 0 : visible_shape[1]].astype(np.float64)
     w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
-    ahead = w > 0
+    # Pixels within rounding of the horizon count as behind it: their positions would be noise.
+    ahead = w > 1e-9 * np.abs(w).max()
     w = np.where(ahead, w, 1.0)
     mask = np.where(ahead, 1.0, 0.0)
     for axis, size in ((0, infrared_shape[1]), (1, infrared_shape[0])):
@@ -75,9 +76,6 @@ def coverage_mask(
             inside = distance >= 0
             if np.all(inside | ~ahead):
                 continue
-            if feather_px == 0:
-                mask *= inside
-                continue
-            t = np.clip(distance / (np.maximum(gradient, 1e-12) * feather_px), 0.0, 1.0)
+            t = np.clip(distance / (gradient * feather_px + 1e-9), 0.0, 1.0)
             mask *= t * t * (3.0 - 2.0 * t)
     return np.floor(mask * 255.0 + 0.5).astype(np.uint8)

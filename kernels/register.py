@@ -26,7 +26,7 @@ _FLAT_U16 = types.Array(types.uint16, 1, "C", readonly=True)
 _MATRIX = types.Array(types.float32, 2, "C", readonly=True)
 
 
-# Scalar functions, shared with the GPU.
+# Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)
 
 
 def inverse_depth(x, m20, row_w):
@@ -42,8 +42,9 @@ def fixed_position(u, size):
 
     Up to half a pixel beyond the outermost centres is inside, and clamped.
     """
-    inside = min(max(u, f32(-0.5)), size - f32(0.5)) == u
-    clamped = min(max(u, f32(0.0)), size - f32(1.0))
+    inside = (u >= f32(-0.5)) & (u <= size - f32(0.5))
+    clamped = u if u > f32(0.0) else f32(0.0)
+    clamped = clamped if clamped < size - f32(1.0) else size - f32(1.0)
     return i32(clamped * f32(256.0) + f32(0.5)) if inside else i32(-1)
 
 

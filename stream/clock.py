@@ -15,6 +15,9 @@ class Clock(Protocol):
     def monotonic_ns(self) -> int:
         """Monotonic time in nanoseconds: for durations, never for stamps that leave the process."""
 
+    def thread_cpu_ns(self) -> int:
+        """Processor time of the calling thread in nanoseconds: for work inside calls that also wait."""
+
     def sleep_s(self, seconds: float) -> None:
         """Sleep for the given number of seconds (not at all if it is not positive)."""
 
@@ -36,6 +39,10 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         """Monotonic time in nanoseconds."""
         return time.monotonic_ns()
+
+    def thread_cpu_ns(self) -> int:
+        """Processor time of the calling thread in nanoseconds."""
+        return time.thread_time_ns()
 
     def sleep_s(self, seconds: float) -> None:
         """Sleep for the given number of seconds (not at all if it is not positive)."""

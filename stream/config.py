@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from stream.errors import ConfigError
+from stream.schema import FilePath, StrictModel, describe, read_yaml
 
 Mode = Literal["fused", "side-by-side", "pip", "infrared", "visible"]
 Palette = Literal["white-hot", "black-hot", "ironbow", "rainbow", "arctic"]
@@ -23,11 +23,7 @@ StreamName = Literal["fused", "infrared", "visible", "status"]
 PositiveMs = Annotated[float, Field(gt=0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class RetryConfig(_Strict):
+class RetryConfig(StrictModel):
     """How a lost camera is retried: exponential back-off with jitter."""
 
     first_ms: PositiveMs = 500.0
@@ -35,7 +31,7 @@ class RetryConfig(_Strict):
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
-class SourceConfig(_Strict):
+class SourceConfig(StrictModel):
     """One camera or recording. ``url``: file, folder of images, rtsp/srt/udp URL, V4L2 device, or ``sim:NAME``."""
 
     url: str
@@ -58,7 +54,7 @@ class SourceConfig(_Strict):
     retry: RetryConfig = RetryConfig()
 
 
-class SyncConfig(_Strict):
+class SyncConfig(StrictModel):
     """Pairing in time. ``master`` leads the output rate; a number is a fixed rate in hertz."""
 
     master: Literal["visible", "infrared"] | Annotated[float, Field(gt=0, le=240)] = "visible"
@@ -70,13 +66,13 @@ class SyncConfig(_Strict):
     """Added to infrared capture times; positive when the infrared stream is stamped too early."""
 
 
-class RegistrationConfig(_Strict):
+class RegistrationConfig(StrictModel):
     """Infrared onto visible. Without a calibration infrared is scaled to the visible frame's size."""
 
-    calibration: Path | None = None
+    calibration: FilePath | None = None
 
 
-class NormalizeConfig(_Strict):
+class NormalizeConfig(StrictModel):
     """Infrared to 8 bit. ``auto``: ``plateau`` for 16-bit streams, ``none`` for 8-bit ones (the camera has done it)."""
 
     agc: Literal["auto", "none", "linear", "plateau"] = "auto"
@@ -87,7 +83,7 @@ class NormalizeConfig(_Strict):
     """Time constant of the curve, so that a hot object entering does not pump the picture."""
 
 
-class FusionConfig(_Strict):
+class FusionConfig(StrictModel):
     """The student and what runs it."""
 
     model: str = "stream"
@@ -97,7 +93,7 @@ class FusionConfig(_Strict):
     """Inference threads; 0: all processors."""
 
 
-class ComposeConfig(_Strict):
+class ComposeConfig(StrictModel):
     """What the main output shows."""
 
     mode: Mode = "fused"
@@ -105,7 +101,7 @@ class ComposeConfig(_Strict):
     pip_scale: Annotated[float, Field(gt=0.05, le=0.5)] = 0.3
 
 
-class RecordConfig(_Strict):
+class RecordConfig(StrictModel):
     """A recording: MP4 or MKV by the path's ending, or a folder (ends in ``/``) of lossless PNG."""
 
     path: str
@@ -117,18 +113,18 @@ class RecordConfig(_Strict):
     """Live: start a new file every so many seconds. ``path`` then gets a time stamp before its ending."""
 
 
-class CurveConfig(_Strict):
+class CurveConfig(StrictModel):
     """CURVE encryption with an allow-list of client keys (Z85 text or paths of files that hold it)."""
 
-    server_secret_key: Path
+    server_secret_key: FilePath
     allowed_client_keys: Annotated[list[str], Field(min_length=1)]
 
 
-class ZeroMQConfig(_Strict):
+class ZeroMQConfig(StrictModel):
     """A publisher. Anything but the loopback needs ``curve``, or ``insecure: true`` said on purpose."""
 
     endpoint: str = "tcp://127.0.0.1:5556"
-    streams: Annotated[list[StreamName], Field(min_length=1)] = ["fused", "status"]
+    streams: list[StreamName] = Field(default=["fused", "status"], min_length=1)
     format: Literal["jpeg", "i420", "gray8"] = "jpeg"
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 85
     high_water_mark: Annotated[int, Field(ge=1)] = 2
@@ -159,13 +155,13 @@ def _is_loopback(netloc: str) -> bool:
         return False
 
 
-class WindowConfig(_Strict):
+class WindowConfig(StrictModel):
     """A window on this machine's screen."""
 
     title: str = "Nightglass"
 
 
-class OutputsConfig(_Strict):
+class OutputsConfig(StrictModel):
     """Where pictures go; each output runs in its own thread and cannot hold up the others."""
 
     zeromq: ZeroMQConfig | None = None
@@ -173,7 +169,7 @@ class OutputsConfig(_Strict):
     window: WindowConfig | None = None
 
 
-class NightglassConfig(_Strict):
+class NightglassConfig(StrictModel):
     """A whole configuration: one pair of cameras."""
 
     camera: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "camera"
@@ -196,7 +192,7 @@ def parse_config(data: Any, origin: str) -> NightglassConfig:
     try:
         return NightglassConfig.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_describe(error)}") from None
+        raise ConfigError(f"{origin}: {describe(error, NightglassConfig)}") from None
 
 
 def load_config(path: Path) -> NightglassConfig:
@@ -205,54 +201,14 @@ def load_config(path: Path) -> NightglassConfig:
     Raises ConfigError.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = read_yaml(path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file; see configs/ for examples") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error}") from None
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}") from None
     config = parse_config(data, str(path))
     calibration = config.registration.calibration
     if calibration is not None and not calibration.is_absolute():
         registration = config.registration.model_copy(update={"calibration": path.parent / calibration})
         config = config.model_copy(update={"registration": registration})
     return config
-
-
-def _describe(error: ValidationError) -> str:
-    """One line for the first problems found, each naming its key and what is allowed."""
-    parts = []
-    for problem in error.errors()[:3]:
-        location = [str(part) for part in problem["loc"] if part not in ("function-after",)]
-        key = ".".join(location) or "(top level)"
-        if problem["type"] == "extra_forbidden":
-            parts.append(f"unknown key '{key}' (allowed here: {', '.join(_allowed_keys(problem['loc']))})")
-        elif problem["type"] == "missing":
-            parts.append(f"key '{key}' is required")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            parts.append(f"key '{key}': {message[0].lower() + message[1:]} (got {problem['input']!r})"[:400])
-    more = len(error.errors()) - len(parts)
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
-
-
-def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = NightglassConfig
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            break
-        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_model(a)]
-        if not inner:
-            break
-        model = inner[0]
-    return sorted(model.model_fields)
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

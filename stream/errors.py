@@ -1,5 +1,9 @@
 """The exception tree. Every message names the file, stream or key at fault and says what to do about it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class NightglassError(Exception):
     """Base of all errors that Nightglass raises on purpose. The command line prints the message on one line.
@@ -36,3 +40,18 @@ class CalibrationError(NightglassError):
     """A calibration file is unusable, or the footage does not allow a calibration."""
 
     exit_code = 1
+
+
+class IncompleteRun(NightglassError):
+    """A run has ended before its inputs' declared end, or one input outlived the other. Its output is sound.
+
+    ``report``: the run's report, as if it had gone well.
+    """
+
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class UnequalLengths(IncompleteRun):
+    """One recording goes on after the other has ended."""

@@ -43,15 +43,16 @@ def write_video(
     pixel_format: str = "yuv420p",
     options: dict[str, str] | None = None,
     movflags: str | None = None,
+    first_pts: int = 0,
 ) -> Path:
-    """Encode ``count`` numbered pictures into a file; its ending names the container."""
+    """Encode ``count`` numbered pictures into a file; its ending names the container. ``first_pts`` in frames."""
     with av.open(str(path), "w", options={"movflags": movflags} if movflags else {}) as container:
         stream = container.add_stream(codec, rate=rate_hz, options=options or {})
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, pixel_format
         stream.codec_context.time_base = Fraction(1, rate_hz)
         for number in range(count):
             frame = picture(number, pixel_format)
-            frame.pts, frame.time_base = number, Fraction(1, rate_hz)
+            frame.pts, frame.time_base = first_pts + number, Fraction(1, rate_hz)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path

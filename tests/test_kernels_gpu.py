@@ -14,7 +14,7 @@ CASES = Path(__file__).with_name("kernels_gpu_cases.py")
 
 
 def run_cases(**environment: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(CASES)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CASES)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=CASES.parent.parent, env=os.environ | environment
     )

@@ -13,8 +13,8 @@ import pytest
 from stream.clock import SystemClock
 from stream.config import ComposeConfig, OutputsConfig, RecordConfig, WindowConfig, ZeroMQConfig
 from stream.errors import SinkError, UsageError
-from stream.sinks.base import Sink
 from stream.sinks import screen_process
+from stream.sinks.base import Sink
 from stream.sinks.opening import open_sinks
 from stream.sinks.window import Window
 

@@ -14,6 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sinks_support import fused, scene
+
+from stream.config import WindowConfig
+from stream.errors import SinkError
+from stream.sinks.window import Window
 
 pytestmark = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb (Debian: apt install xvfb)")
 
@@ -120,6 +125,19 @@ def test_window_shows_grey_then_colour_and_closes(tmp_path: Path) -> None:
             process.stdin.write("\n")
             process.stdin.flush()
         assert process.stdout.readline() == "closed\n"
+
+
+def test_a_lost_screen_is_a_sink_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window(WindowConfig())
+    with screen(tmp_path) as display:
+        monkeypatch.setenv("DISPLAY", display)
+        window.open()
+        window.write(scene(0), fused(scene(0), 0))
+    with pytest.raises(SinkError, match="the window's process ended"):
+        for seq in range(200):
+            window.write(scene(seq), fused(scene(seq), seq))
+            threading.Event().wait(0.05)
+    window.close()
 
 
 def test_viewer_shows_the_stream_with_its_age(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""The kernels once more in NumPy, whole arrays at a time: slow, short, and what the tests compare with.
+
+Same rounding and the same float32 arithmetic in the same order, so that results agree to the bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.palette import palette_tables
+from kernels.resize import axis_weights
+
+_F = np.float32
+
+
+def apply_lut(source: NDArray[np.uint8] | NDArray[np.uint16], lut: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``kernels.levels.apply_lut``."""
+    return lut[source]
+
+
+def histogram(raw: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.int64]:
+    """``kernels.agc.histogram``."""
+    return np.bincount(raw.ravel(), minlength=256 if raw.dtype == np.uint8 else 65536).astype(np.int64)
+
+
+def _fixed_position(u: NDArray[np.float32], size: int) -> NDArray[np.int32]:
+    inside = (u >= _F(-0.5)) & (u <= _F(size) - _F(0.5))
+    clamped = np.clip(u, _F(0), _F(size) - _F(1))
+    return np.where(inside, (clamped * _F(256) + _F(0.5)).astype(np.int32), np.int32(-1))
+
+
+def register_normalize(
+    raw: NDArray[np.uint8] | NDArray[np.uint16],
+    matrix: NDArray[np.float64],
+    lut: NDArray[np.uint8],
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """``kernels.register.register_normalize``; ``shape`` is that of the result."""
+    m = np.asarray(matrix, dtype=np.float32)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    w = m[2, 0] * x + (m[2, 1] * y + m[2, 2])
+    ahead = w > 0
+    inverse = np.where(ahead, _F(1) / np.where(ahead, w, _F(1)), _F(0))
+    a = _fixed_position((m[0, 0] * x + (m[0, 1] * y + m[0, 2])) * inverse, raw.shape[1])
+    b = _fixed_position((m[1, 0] * x + (m[1, 1] * y + m[1, 2])) * inverse, raw.shape[0])
+    inside = (a >= 0) & (b >= 0) & (inverse > 0)
+    a, b = np.maximum(a, 0), np.maximum(b, 0)
+    # A copy of the last row and column stands in for the neighbours that have no weight.
+    counts = np.pad(raw, ((0, 1), (0, 1)), mode="edge").astype(np.uint64)
+    i, j = a >> 8, b >> 8
+    fx, fy = (a & 255).astype(np.uint64), (b & 255).astype(np.uint64)
+    left = counts[j, i] * (256 - fy) + counts[j + 1, i] * fy
+    right = counts[j, i + 1] * (256 - fy) + counts[j + 1, i + 1] * fy
+    value = (left * (256 - fx) + right * fx + 32768) >> np.uint64(16)
+    return np.where(inside, lut[value], np.uint8(0))
+
+
+def fill_uncovered(
+    infrared: NDArray[np.uint8], visible: NDArray[np.uint8], coverage: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """``kernels.coverage.fill_uncovered``."""
+    c = coverage.astype(np.int64)
+    # Sums of two products over 255 are never halfway between integers, so any rounding to nearest will do.
+    return ((infrared * c + visible * (255 - c) + 127) // 255).astype(np.uint8)
+
+
+def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """``kernels.chroma.apply_chroma_gain``."""
+
+    def along(gains: NDArray[np.float32], target: int) -> NDArray[np.float32]:
+        size = len(gains)
+        scale = _F(size) / _F(target)
+        u = np.clip((np.arange(target, dtype=np.float32) + _F(0.5)) * scale - _F(0.5), _F(0), _F(size - 1))
+        i = u.astype(np.int32)
+        t = (u - i.astype(np.float32))[:, None]
+        first, second = gains[i], gains[np.minimum(i + 1, size - 1)]
+        return first + (second - first) * t
+
+    full = along(along(gain, plane.shape[0]).T, plane.shape[1]).T
+    value = (plane.astype(np.float32) - _F(128)) * full + _F(128)
+    return (np.clip(value, _F(0), _F(255)) + _F(0.5)).astype(np.uint8)
+
+
+def halve(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``kernels.chroma.halve``."""
+    even = np.pad(plane, ((0, plane.shape[0] % 2), (0, plane.shape[1] % 2)), mode="edge").astype(np.int64)
+    return ((even[::2, ::2] + even[::2, 1::2] + even[1::2, ::2] + even[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+
+
+def colourise(luma: NDArray[np.uint8], palette: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """``kernels.palette.colourise``, with chroma for grey palettes too."""
+    tables = palette_tables(palette)
+    return tables.y[luma], halve(tables.cb[luma]), halve(tables.cr[luma])
+
+
+def resize(source: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """``kernels.resize.resize`` in float64; the kernel's float32 may round a value near a half the other way."""
+
+    def matrix(size: int, target: int) -> NDArray[np.float64]:
+        first, weights = axis_weights(size, target)
+        full = np.zeros((target, size))
+        for row, (start, row_weights) in enumerate(zip(first, weights, strict=True)):
+            full[row, start : start + len(row_weights)] = row_weights
+        return full
+
+    value = matrix(source.shape[0], shape[0]) @ source @ matrix(source.shape[1], shape[1]).T
+    return np.floor(np.clip(value, 0, 255) + 0.5).astype(np.uint8)

@@ -1,0 +1,205 @@
+"""The command line. Exit status: 0 done, 1 the run failed, 2 bad usage or configuration."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import click
+import typer
+
+from stream.clock import SystemClock
+from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
+from stream.errors import IncompleteRun, NightglassError, UnequalLengths
+
+log = logging.getLogger("nightglass")
+
+app = typer.Typer(
+    help="Nightglass: real-time infrared + visible video fusion.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration, YAML; see configs/.")]
+ReportOption = Annotated[Path | None, typer.Option("--report", help="Write figures of the run to this JSON file.")]
+
+
+@app.callback()
+def _common(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")] = False) -> None:
+    import av
+
+    # FFmpeg's own log goes nowhere: its handler can deadlock with Python threads, and it prints URLs with passwords.
+    av.logging.set_level(None)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
+    )
+
+
+@app.command()
+def convert(
+    infrared: Annotated[str, typer.Option(help="Recording, folder of images, or sim:NAME.")],
+    visible: Annotated[str, typer.Option(help="Recording, folder of images, or sim:NAME.")],
+    output: Annotated[str, typer.Option(help=".mp4 or .mkv file, or a folder (end it in '/') for one PNG a pair.")],
+    config: ConfigOption = None,
+    mode: Annotated[Mode | None, typer.Option(help="What the output shows.")] = None,
+    palette: Annotated[Palette | None, typer.Option(help="Colours of infrared pictures.")] = None,
+    report: ReportOption = None,
+    allow_unequal: Annotated[
+        bool, typer.Option("--allow-unequal", help="Accept recordings of different length.")
+    ] = False,
+) -> None:
+    """Fuse two recordings into a video or a folder of pictures."""
+    from stream.pipeline.offline import convert as run
+    from stream.pipeline.offline import output_config
+    from stream.progress import ProgressBar
+
+    settings = _settings(config)
+    settings = settings.model_copy(
+        update={
+            "infrared": _source(settings.infrared, infrared),
+            "visible": _source(settings.visible, visible),
+            "compose": settings.compose.model_copy(
+                update={key: value for key, value in (("mode", mode), ("palette", palette)) if value is not None}
+            ),
+        }
+    )
+    settings = output_config(settings, output)
+    failure: IncompleteRun | None = None
+    with ProgressBar("fusing") as bar:
+        try:
+            result = run(settings, SystemClock(), bar.update)
+        except IncompleteRun as error:
+            result, failure = error.report, error
+    if report is not None:
+        _write_report(result, report)
+    if failure is not None and not (allow_unequal and isinstance(failure, UnequalLengths)):
+        raise failure
+    typer.echo(f"{output}: {result['frames_out']} frames, {result['fps']:.1f} fps")
+
+
+@app.command()
+def live(
+    config: Annotated[Path, typer.Option("--config", help="Configuration, YAML; see configs/.")],
+    duration: Annotated[float | None, typer.Option(help="Stop after this many seconds.", min=0.1)] = None,
+    report: ReportOption = None,
+) -> None:
+    """Fuse two live cameras until stopped (Ctrl-C)."""
+    from stream.pipeline.live import Live
+
+    run = Live(load_config(config), SystemClock())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: run.stop())
+    result = run.run(duration, on_ready=lambda: typer.echo("live", err=True))
+    if report is not None:
+        _write_report(result, report)
+    typer.echo(f"{result['frames_out']} frames, {result['fps']:.1f} fps, dropped: {result['dropped'] or 'none'}")
+
+
+@app.command()
+def view(
+    endpoint: Annotated[str, typer.Argument(help="Where a publisher is, such as tcp://127.0.0.1:5556.")],
+    headless: Annotated[int | None, typer.Option(help="Print this many headers and no window.", min=1)] = None,
+    stream: Annotated[
+        Literal["fused", "infrared", "visible", "status"], typer.Option(help="Which of its streams.")
+    ] = "fused",
+    camera: Annotated[str | None, typer.Option(help="Which camera; the first one heard if not given.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds without a frame before giving up.", min=0.1)] = 10.0,
+    server_key: Annotated[str | None, typer.Option(help="CURVE: the publisher's public key, or a file.")] = None,
+    client_key: Annotated[Path | None, typer.Option(help="CURVE: this viewer's secret key file.")] = None,
+) -> None:
+    """Watch a published stream."""
+    from stream import viewer
+
+    keys = None
+    if server_key is not None or client_key is not None:
+        if server_key is None or client_key is None:
+            raise click.UsageError("--server-key and --client-key go together")
+        keys = viewer.ViewerKeys(server_key, client_key)
+    clock = SystemClock()
+    if headless is None:
+        viewer.show(endpoint, timeout, clock, stream=stream, camera=camera, keys=keys)
+        return
+    for header in viewer.headers(endpoint, headless, timeout, clock, stream=stream, camera=camera, keys=keys):
+        typer.echo(json.dumps(header))
+
+
+@app.command()
+def calibrate(
+    output: Annotated[Path, typer.Option(help="Calibration file to write.")],
+    infrared: Annotated[str, typer.Option(help="Recording or picture of the infrared camera: gives its size.")],
+    visible: Annotated[str, typer.Option(help="Recording or picture of the visible camera: gives its size.")],
+    points: Annotated[
+        Path | None,
+        typer.Option(help="YAML with 'points', measured by hand: a list of {infrared: [x, y], visible: [x, y]}."),
+    ] = None,
+) -> None:
+    """Make a calibration file. For now only from points measured by hand; finding them by itself comes later."""
+    from stream.calibrate import calibrate_by_hand
+
+    typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, what is missing, and how to get it."""
+    from stream.doctor import diagnose
+
+    found = diagnose()
+    for line in found.lines():
+        typer.echo(line)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure engine, kernels and conversion, and FFmpeg's blend filter beside them."""
+    from stream.bench import run_benchmarks
+
+    run_benchmarks(json_path, typer.echo)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; every expected error is one line on the standard error stream."""
+    from models.engines.base import EngineError
+
+    try:
+        status = app(argv, standalone_mode=False, prog_name="run_stream.py")
+    except NightglassError as error:
+        return _complain(error, error.exit_code)
+    except EngineError as error:
+        return _complain(error, 1)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", 1)
+    return status if isinstance(status, int) else 0
+
+
+def _complain(error: object, status: int) -> int:
+    line = " ".join(str(error).split())
+    print(f"nightglass: error: {line}", file=sys.stderr)
+    return status
+
+
+def _settings(path: Path | None) -> NightglassConfig:
+    return NightglassConfig() if path is None else load_config(path)
+
+
+def _source(settings: SourceConfig | None, url: str) -> SourceConfig:
+    return SourceConfig(url=url) if settings is None else settings.model_copy(update={"url": url})
+
+
+def _write_report(result: dict[str, Any], path: Path) -> None:
+    from stream.pipeline.report import write_report
+
+    write_report(result, path)

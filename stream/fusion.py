@@ -1,0 +1,134 @@
+"""The fusion stage: a pair of frames in, a fused frame in the visible camera's geometry out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.chroma import apply_chroma_gain
+from kernels.coverage import coverage_mask, fill_uncovered
+from kernels.levels import LIMITED_TO_FULL_CHROMA, LIMITED_TO_FULL_LUMA, apply_lut
+from kernels.register import register_normalize
+from models.engines import Engine
+from stream.calibration import Calibration, matrix_for
+from stream.clock import Clock
+from stream.config import NormalizeConfig
+from stream.frames import Chroma, Frame, FramePair, FusedFrame, Prior
+from stream.normalize import Normalizer
+
+FEATHER_SHARE = 0.03
+"""Where infrared covers only a part of the visible picture, its border is blended over this share of the width."""
+
+CAPTION_ABOVE = 0.5
+
+Size = tuple[int, int]
+
+
+class FusionStage:
+    """Registers, normalizes and fuses. Used from one thread.
+
+    A pair without infrared gives the visible picture, one without visible gives the infrared one (in the visible
+    camera's geometry, once that is known): one camera alone goes on.
+    """
+
+    def __init__(
+        self, engine: Engine, normalize: NormalizeConfig, calibration: Calibration | None, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._normalizer = Normalizer(normalize)
+        self._calibration = calibration
+        self._clock = clock
+        self._visible_size: Size | None = None
+        self._map_for: tuple[Size, Size] | None = None
+        self._matrix: NDArray[np.float64] = np.eye(3)
+        self._coverage: NDArray[np.uint8] | None = None
+
+    def fuse(self, pair: FramePair, seq: int) -> FusedFrame:
+        """Fuse one pair. Raises EngineError, and CalibrationError for sizes that the calibration was not made for."""
+        began = self._clock.monotonic_ns()
+        visible = None if pair.visible is None else _full_range_luma(pair.visible)
+        if pair.visible is not None:
+            self._visible_size = (pair.visible.width, pair.visible.height)
+        infrared = None if pair.infrared is None else self._register(pair.infrared)
+        sees = infrared
+        if infrared is not None and visible is not None and self._coverage is not None:
+            sees = np.empty_like(visible)
+            fill_uncovered(infrared, visible, self._coverage, sees)
+        registered = self._clock.monotonic_ns()
+        chroma = None if pair.visible is None else _full_range_chroma(pair.visible)
+        prior: Prior | None = None
+        if sees is not None and visible is not None:
+            result = self._engine.fuse(sees, visible)
+            luma = result.luma
+            if chroma is not None and result.chroma_gain is not None:
+                chroma = _gained(chroma, result.chroma_gain)
+            if result.scores:
+                prior = Prior(result.scores, _caption(result.scores))
+        else:
+            alone = visible if visible is not None else infrared
+            assert alone is not None  # a FramePair has at least one side
+            luma = alone
+        fused = self._clock.monotonic_ns()
+        frame = pair.visible or pair.infrared
+        assert frame is not None
+        named = pair.infrared or frame
+        return FusedFrame(
+            luma=luma,
+            chroma=chroma,
+            infrared=infrared if infrared is not None else np.zeros_like(luma),
+            visible=visible if visible is not None else np.zeros_like(luma),
+            capture_ns=pair.capture_ns,
+            skew_ns=pair.skew_ns,
+            seq=seq,
+            clock=frame.clock,
+            degraded=pair.degraded,
+            prior=prior,
+            name=named.name,
+            stage_ms={"register": (registered - began) / 1e6, "fuse": (fused - registered) / 1e6},
+        )
+
+    def _register(self, infrared: Frame) -> NDArray[np.uint8]:
+        size = (infrared.width, infrared.height)
+        target = self._visible_size or size
+        if self._map_for != (size, target):
+            self._matrix = matrix_for(self._calibration, size, target)
+            shapes = (infrared.height, infrared.width), (target[1], target[0])
+            coverage = coverage_mask(self._matrix, *shapes, feather_px=FEATHER_SHARE * target[0])
+            self._coverage = None if coverage.min() == 255 else coverage
+            self._map_for = (size, target)
+        out = np.empty((target[1], target[0]), np.uint8)
+        register_normalize(infrared.luma, self._matrix, self._normalizer.lut(infrared), out)
+        return out
+
+
+def _full_range_luma(frame: Frame) -> NDArray[np.uint8]:
+    """The visible frame's luma as contiguous 8-bit full range; 16-bit pictures lose their low byte."""
+    luma = frame.luma
+    if luma.dtype == np.uint16:
+        return (luma >> 8).astype(np.uint8)
+    if frame.color_range == "full":
+        return np.ascontiguousarray(luma, dtype=np.uint8)
+    out = np.empty(luma.shape, np.uint8)
+    apply_lut(luma, LIMITED_TO_FULL_LUMA, out)
+    return out
+
+
+def _full_range_chroma(frame: Frame) -> Chroma | None:
+    if frame.chroma is None or frame.color_range == "full":
+        return frame.chroma
+    cb, cr = np.empty(frame.chroma.cb.shape, np.uint8), np.empty(frame.chroma.cr.shape, np.uint8)
+    apply_lut(frame.chroma.cb, LIMITED_TO_FULL_CHROMA, cb)
+    apply_lut(frame.chroma.cr, LIMITED_TO_FULL_CHROMA, cr)
+    return Chroma(cb, cr)
+
+
+def _gained(chroma: Chroma, gain: NDArray[np.float32]) -> Chroma:
+    cb, cr = np.empty(chroma.cb.shape, np.uint8), np.empty(chroma.cr.shape, np.uint8)
+    apply_chroma_gain(chroma.cb, gain, cb)
+    apply_chroma_gain(chroma.cr, gain, cr)
+    return Chroma(cb, cr)
+
+
+def _caption(scores: dict[str, float]) -> str:
+    found = sorted((kind for kind, score in scores.items() if score > CAPTION_ABOVE), key=lambda k: -scores[k])
+    return ", ".join(found) or "no degradation"

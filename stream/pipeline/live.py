@@ -1,0 +1,203 @@
+"""Live fusion: never lags. Old frames are dropped (and counted) rather than waited for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from models.engines import load_engine
+from stream.buffers import Buffer, BufferClosed
+from stream.clock import Clock
+from stream.compose import compose
+from stream.config import NightglassConfig, SourceConfig
+from stream.errors import NightglassError, SinkError, UsageError
+from stream.frames import FramePair
+from stream.fusion import FusionStage
+from stream.pipeline.reader import Arrival, Reader
+from stream.pipeline.report import build_report
+from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.writer import Writer
+from stream.sinks.opening import open_sinks
+from stream.sources.base import Role, Source
+from stream.sources.opening import is_live, open_source
+from stream.sources.retry import RetryingSource
+from stream.stats import RunStats
+from stream.sync.pairing import Synchronizer
+
+log = logging.getLogger("nightglass")
+
+DEFAULT_RATE_HZ = 25.0
+_SINK_DEPTH = 2
+_BACKLOG = 3
+"""Decided pairs that may wait for fusion: a burst from the network is worked off, a lag is not built up."""
+
+_TICK_S = 0.005
+_OPEN_SLACK_S = 10.0
+
+
+class Live:
+    """One live run. ``run`` blocks; ``stop`` ends it from another thread or a signal handler."""
+
+    def __init__(self, config: NightglassConfig, clock: Clock) -> None:
+        if config.infrared is None or config.visible is None:
+            raise UsageError("live fusion needs both 'infrared' and 'visible' in the configuration")
+        self._config = config
+        self._sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
+        self._clock = clock
+        self._stats = RunStats()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._began_ns = 0
+        self._states: dict[Role, str] = {}
+
+    def stop(self) -> None:
+        """End the run soon."""
+        self._stop.set()
+        self._wake.set()
+
+    def status(self) -> dict[str, Any]:
+        """Counters so far, for the status stream; from any thread."""
+        elapsed_s = (self._clock.monotonic_ns() - self._began_ns) / 1e9
+        return self._stats.snapshot(elapsed_s) | {"sources": dict(self._states)}
+
+    def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Run until ``stop``, both sources' end, or ``duration_s`` after the first frame; the report.
+
+        Raises SourceError when a camera cannot be reached at the start, SinkError when an output cannot be opened or
+        when all outputs are lost, CalibrationError and UsageError.
+        """
+        config, clock, stats = self._config, self._clock, self._stats
+        self._began_ns = clock.monotonic_ns()
+        calibration = calibration_of(config)
+        fusion = config.fusion
+        engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads)
+        stage = FusionStage(engine, config.normalize, calibration, clock)
+        readers = {role: self._reader(role) for role in self._sources}
+        writers: list[Writer] = []
+        try:
+            for reader in readers.values():
+                reader.start()
+            infos = {
+                role: reader.info.result(self._sources[role].timeout_s + _OPEN_SLACK_S)
+                for role, reader in readers.items()
+            }
+            master = config.sync.master
+            led_by: Role = "infrared" if master == "infrared" else "visible"
+            rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
+            sinks = open_sinks(config.outputs, config.compose, config.camera, rate_hz, True, clock, self.status)
+            if not sinks:
+                raise UsageError("live fusion needs an output: set outputs.zeromq, outputs.record or outputs.window")
+            publishes = any(sink.stage == "publish" for sink in sinks)
+            for sink in sinks:
+                latency = sink.stage == "publish" or not publishes
+                writer = Writer(sink, Buffer(_SINK_DEPTH, "latest"), stats, clock, latency=latency)
+                writers.append(writer)
+                writer.start()
+            sync = Synchronizer(sync_config(config, calibration), infos["infrared"].rate_hz, infos["visible"].rate_hz)
+            on_ready()
+            self._began_ns = clock.monotonic_ns()
+            self._fuse_all(sync, readers, stage, writers, duration_s)
+            elapsed_s = (clock.monotonic_ns() - self._began_ns) / 1e9
+        finally:
+            self._stop.set()
+            for reader in readers.values():
+                reader.stop()
+            for writer in writers:
+                writer.finish()
+            engine.close()
+        if writers and all(writer.failed for writer in writers):
+            raise writers[0].failed or SinkError("all outputs were lost")
+        return build_report(stats, elapsed_s, engine, sync.counters)
+
+    def _reader(self, role: Role) -> Reader:
+        source_config = self._sources[role]
+
+        if not is_live(source_config.url):
+            # A recording or the simulator plays at its own rate, as a camera would, and ends.
+            played = source_config.model_copy(update={"realtime": True})
+            return self._reader_of(open_source(played, role, self._clock), role)
+
+        def on_state(state: str) -> None:
+            self._states[role] = state
+
+        return self._reader_of(
+            RetryingSource(
+                lambda: open_source(source_config, role, self._clock),
+                source_config,
+                self._clock,
+                on_state,
+                stop=self._stop,
+            ),
+            role,
+        )
+
+    def _reader_of(self, source: Source, role: Role) -> Reader:
+        source_config = self._sources[role]
+        buffer: Buffer[Arrival] = Buffer(source_config.depth, source_config.policy or "latest")
+        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set)
+
+    def _fuse_all(
+        self,
+        sync: Synchronizer,
+        readers: dict[Role, Reader],
+        stage: FusionStage,
+        writers: list[Writer],
+        duration_s: float | None,
+    ) -> None:
+        clock, stats = self._clock, self._stats
+        ended: set[Role] = set()
+        seq = 0
+        while not self._stop.is_set():
+            if duration_s is not None and clock.monotonic_ns() - self._began_ns > duration_s * 1e9:
+                return
+            self._wake.wait(_TICK_S)
+            self._wake.clear()
+            began = clock.monotonic_ns()
+            for role, reader in readers.items():
+                if role not in ended and not self._drain(sync, role, reader):
+                    ended.add(role)
+                    sync.end(role)
+            pairs = sync.pop(clock.now_ns())
+            if len(pairs) > _BACKLOG:
+                stats.drop("fusion_behind", len(pairs) - _BACKLOG)
+                pairs = pairs[-_BACKLOG:]
+            if pairs:
+                stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
+            for pair in pairs:
+                self._fuse_one(pair, seq, stage, writers)
+                seq += 1
+            if len(ended) == len(readers) and not pairs:
+                log.info("both sources have ended")
+                return
+            if all(writer.failed for writer in writers):
+                return
+
+    def _drain(self, sync: Synchronizer, role: Role, reader: Reader) -> bool:
+        """Hand all that has come to the synchronizer; False once the source has ended."""
+        try:
+            while (arrival := reader.buffer.get(timeout_s=0)) is not None:
+                frame, arrival_ns = arrival
+                sync.push(role, frame, arrival_ns)
+        except BufferClosed:
+            return False
+        except NightglassError as error:
+            log.error("%s", error)
+            return False
+        return True
+
+    def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
+        clock, stats, shown = self._clock, self._stats, self._config.compose
+        fused = stage.fuse(pair, seq)
+        for name, ms in fused.stage_ms.items():
+            stats.stage(name, ms)
+        began = clock.monotonic_ns()
+        picture = compose(fused, shown.mode, shown.palette, shown.pip_scale)
+        stats.stage("compose", (clock.monotonic_ns() - began) / 1e6)
+        if pair.infrared is not None and pair.visible is not None:
+            stats.skew(pair.skew_ns / 1e6)
+        stats.count("degraded_frames", int(pair.degraded != "none"))
+        # One lost output (a full disk) must not stop the others.
+        if any([writer.put(picture, fused) for writer in writers]):
+            stats.count("frames_out")

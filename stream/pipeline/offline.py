@@ -1,0 +1,223 @@
+"""Conversion of recordings: nothing is dropped, everything waits for its turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from models.engines import load_engine
+from stream.buffers import Buffer, BufferClosed
+from stream.calibration import Calibration
+from stream.clock import Clock
+from stream.compose import compose
+from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
+from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
+from stream.frames import FramePair
+from stream.fusion import FusionStage
+from stream.pipeline.named import NamePairer
+from stream.pipeline.reader import Arrival, Reader
+from stream.pipeline.report import build_report
+from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.writer import Writer
+from stream.sinks.opening import open_sinks
+from stream.sources.base import Role, StreamInfo
+from stream.sources.opening import open_source
+from stream.stats import RunStats
+from stream.sync.pairing import Synchronizer
+
+log = logging.getLogger("nightglass")
+
+DEFAULT_RATE_HZ = 25.0
+_SINK_DEPTH = 4
+_OPEN_WITHIN_S = 60.0
+
+Progress = Callable[[int, int | None], None]
+"""Called with the number of frames fused so far and the number expected, None if unknown."""
+
+
+def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda done, total: None) -> dict[str, Any]:
+    """Fuse two recordings into ``config.outputs`` and return the report.
+
+    Raises UsageError, SourceError, SinkError, CalibrationError and EngineError; IncompleteRun (a truncated recording)
+    and UnequalLengths after the output has been finished with all that could be read.
+    """
+    if config.infrared is None or config.visible is None:
+        raise UsageError("a conversion needs both 'infrared' and 'visible'")
+    began_ns = clock.monotonic_ns()
+    calibration = calibration_of(config)
+    engine = load_engine(
+        config.fusion.model, config.fusion.engine, config.fusion.precision, config.fusion.threads
+    )
+    stats = RunStats()
+    readers = {
+        role: _reader(source, role, stats, clock)
+        for role, source in (("infrared", config.infrared), ("visible", config.visible))
+    }
+    run = _Conversion(config, calibration, readers, stats, clock, progress)
+    try:
+        for reader in readers.values():
+            reader.start()
+        infos = {role: reader.info.result(_OPEN_WITHIN_S) for role, reader in readers.items()}
+        run.go(infos, FusionStage(engine, config.normalize, calibration, clock))
+    finally:
+        for reader in readers.values():
+            reader.stop()
+        engine.close()
+    report = build_report(stats, (clock.monotonic_ns() - began_ns) / 1e9, engine, run.sync_counters)
+    run.complain(report)
+    return report
+
+
+def _reader(source: SourceConfig, role: Role, stats: RunStats, clock: Clock) -> Reader:
+    buffer: Buffer[Arrival] = Buffer(source.depth, source.policy or "block")
+    return Reader(open_source(source, role, clock), role, buffer, stats, clock)
+
+
+class _Conversion:
+    """One run of ``convert``: what it has met on the way."""
+
+    def __init__(
+        self,
+        config: NightglassConfig,
+        calibration: Calibration | None,
+        readers: dict[Role, Reader],
+        stats: RunStats,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        self.sync_counters = None
+        self._config = config
+        self._sync_config = sync_config(config, calibration)
+        self._readers = readers
+        self._stats = stats
+        self._clock = clock
+        self._progress = progress
+        self._endings: list[SourceEnded] = []
+        self._last_s: dict[Role, float] = {}
+        self._period_s = 0.0
+
+    def go(self, infos: dict[Role, StreamInfo], stage: FusionStage) -> None:
+        """Fuse everything, then finish the outputs, also when something breaks on the way."""
+        config, stats, clock = self._config, self._stats, self._clock
+        master = config.sync.master
+        led_by: Role = "infrared" if master == "infrared" else "visible"
+        rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
+        self._period_s = 1 / rate_hz
+        by_name = all(info.variable_size for info in infos.values())
+        pairs = self._pairs_by_name() if by_name else self._pairs_in_time(infos)
+        total = infos[led_by].frame_count if by_name or not isinstance(master, float) else None
+        sinks = open_sinks(
+            config.outputs, config.compose, config.camera, rate_hz, False, clock, lambda: stats.snapshot(0.0)
+        )
+        if not sinks:
+            raise UsageError("a conversion needs an output")
+        writers = [Writer(sink, Buffer(_SINK_DEPTH, "block"), stats, clock, latency=False) for sink in sinks]
+        try:
+            for writer in writers:
+                writer.start()
+            self._fuse_all(pairs, stage, writers, total)
+        finally:
+            for writer in writers:
+                writer.finish()
+        for writer in writers:
+            if writer.failed is not None:
+                raise writer.failed
+        # Frames count as out once they are written, not when they are fused.
+        stats.count("frames_out", min(writer.written for writer in writers))
+
+    def _fuse_all(
+        self, pairs: Iterator[FramePair], stage: FusionStage, writers: list[Writer], total: int | None
+    ) -> None:
+        clock, stats, shown = self._clock, self._stats, self._config.compose
+        seq = 0
+        while True:
+            began = clock.monotonic_ns()
+            pair = next(pairs, None)
+            if pair is None:
+                return
+            stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
+            fused = stage.fuse(pair, seq)
+            for name, ms in fused.stage_ms.items():
+                stats.stage(name, ms)
+            began = clock.monotonic_ns()
+            picture = compose(fused, shown.mode, shown.palette, shown.pip_scale)
+            stats.stage("compose", (clock.monotonic_ns() - began) / 1e6)
+            if pair.infrared is not None and pair.visible is not None:
+                stats.skew(pair.skew_ns / 1e6)
+            stats.count("degraded_frames", int(pair.degraded != "none"))
+            if not all([writer.put(picture, fused) for writer in writers]):
+                return
+            seq += 1
+            self._progress(seq, total)
+
+    def _pairs_in_time(self, infos: dict[Role, StreamInfo]) -> Iterator[FramePair]:
+        sync = Synchronizer(self._sync_config, infos["infrared"].rate_hz, infos["visible"].rate_hz)
+        while (role := sync.wants()) is not None:
+            arrival = self._take(role)
+            if arrival is None:
+                sync.end(role)
+            else:
+                sync.push(role, arrival[0])
+            yield from sync.pop(None)
+        yield from sync.pop(None)
+        # What is left of the other stream counts towards its length.
+        for role in self._readers:
+            while self._take(role) is not None:
+                pass
+        self.sync_counters = sync.counters
+
+    def _pairs_by_name(self) -> Iterator[FramePair]:
+        pairer = NamePairer()
+        roles: tuple[Role, ...] = ("infrared", "visible")
+        while True:
+            arrivals = {role: self._take(role) for role in roles}
+            for role, arrival in arrivals.items():
+                if arrival is not None and (pair := pairer.push(role, arrival[0])) is not None:
+                    yield pair
+            if not any(arrivals.values()):
+                break
+        self._stats.drop("without_partner", pairer.waiting)
+
+    def _take(self, role: Role) -> Arrival | None:
+        """The next frame of a stream, None at its end."""
+        try:
+            arrival = self._readers[role].buffer.get()
+        except BufferClosed:
+            return None
+        except SourceEnded as ended:
+            if ended not in self._endings:
+                self._endings.append(ended)
+                log.warning("%s", ended)
+            return None
+        assert arrival is not None  # no time-out was given
+        self._last_s[role] = arrival[0].capture_ns / 1e9
+        return arrival
+
+    def complain(self, report: dict[str, Any]) -> None:
+        """Raise what the user must know although there is an output."""
+        if self._endings:
+            raise IncompleteRun(f"{self._endings[0]}; the output holds {report['frames_out']} frames", report)
+        if self.sync_counters is None or len(self._last_s) < 2:
+            return
+        infrared_s = self._last_s["infrared"] + self._sync_config.infrared_offset_ms / 1e3
+        visible_s = self._last_s["visible"]
+        if abs(infrared_s - visible_s) > 1.5 * self._period_s:
+            names = {role: reader.source.name for role, reader in self._readers.items()}
+            raise UnequalLengths(
+                f"infrared {names['infrared']} ends at {infrared_s:.2f} s but visible {names['visible']} at "
+                f"{visible_s:.2f} s: the output holds {report['frames_out']} frames, of them "
+                f"{report['degraded_frames']} without a matching partner; trim the longer one, "
+                "or accept it with --allow-unequal",
+                report,
+            )
+
+
+def output_config(config: NightglassConfig, output: str) -> NightglassConfig:
+    """The configuration with ``output`` as its only output. Raises UsageError for an ending that is not known."""
+    if not output.endswith("/") and Path(output).is_dir():
+        raise UsageError(f"{output} is a folder: end it in '/' for one PNG a pair, or name a .mp4 or .mkv file")
+    base = config.outputs.record or RecordConfig(path=output)
+    outputs = OutputsConfig(record=base.model_copy(update={"path": output, "segment_s": None}))
+    return config.model_copy(update={"outputs": outputs})

@@ -1,0 +1,98 @@
+"""One thread a source: opens it, decodes, and fills a buffer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from stream.buffers import Buffer, BufferClosed
+from stream.clock import Clock
+from stream.errors import NightglassError
+from stream.frames import Frame
+from stream.sources.base import Role, Source, StreamInfo
+from stream.stats import RunStats
+
+log = logging.getLogger("nightglass")
+
+Arrival = tuple[Frame, int]
+"""A frame and the moment it came, nanoseconds of Unix time."""
+
+
+class Reader:
+    """Reads one source into ``buffer``; the buffer is closed at the end, with the error that ended it if any.
+
+    ``notify`` is called after every frame and at the end, from the reader's thread.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        role: Role,
+        buffer: Buffer[Arrival],
+        stats: RunStats,
+        clock: Clock,
+        notify: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.source = source
+        self.role = role
+        self.buffer = buffer
+        self.info: Future[StreamInfo] = Future()
+        self._stats = stats
+        self._clock = clock
+        self._notify = notify
+        self._thread = threading.Thread(target=self._run, name=f"read-{role}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; ``info`` is then resolved with what the source says of itself, or with its error."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Close the buffer, which ends the thread at its next frame, and wait for it."""
+        self.buffer.close()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.warning("%s: the source did not stop within %.0f s", self.source.name, timeout_s)
+
+    def _run(self) -> None:
+        ended_by: BaseException | None = None
+        try:
+            try:
+                self.info.set_result(self.source.open())
+            except NightglassError as error:
+                self.info.set_exception(error)
+                ended_by = error
+            else:
+                self._read()
+        except BufferClosed:
+            pass
+        except NightglassError as error:
+            ended_by = error
+        except BaseException as error:
+            # A defect of ours: hand it to the thread that waits, or the run would hang without a word.
+            ended_by = error
+            if not self.info.done():
+                self.info.set_exception(error)
+            raise
+        finally:
+            self.source.close()
+            self._stats.drop(f"broken_{self.role}", self.source.broken_frames)
+            self._stats.count(f"reconnects.{self.role}", getattr(self.source, "reconnects", 0))
+            self._stats.drop(f"{self.role}_buffer", self.buffer.dropped)
+            self.buffer.close(ended_by)
+            self._notify()
+
+    def _read(self) -> None:
+        frames = self.source.frames()
+        while True:
+            # Processor time, as a live source spends most of the call waiting for the camera.
+            began = self._clock.thread_cpu_ns()
+            frame = next(frames, None)
+            if frame is None:
+                return
+            self._stats.stage("decode", (self._clock.thread_cpu_ns() - began) / 1e6)
+            self._stats.count(f"frames_in.{self.role}")
+            self.buffer.put((frame, self._clock.now_ns()))
+            self._notify()

@@ -1,0 +1,41 @@
+"""Sinks from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stream.clock import Clock
+from stream.config import ComposeConfig, OutputsConfig
+from stream.sinks.base import Sink
+from stream.sinks.pngfolder import PngFolder
+from stream.sinks.publisher import ZeroMQPublisher
+from stream.sinks.recorder import Recorder
+from stream.sinks.window import Window
+
+
+def open_sinks(
+    outputs: OutputsConfig,
+    compose: ComposeConfig,
+    camera: str,
+    rate_hz: float,
+    live: bool,
+    clock: Clock,
+    status: Callable[[], dict[str, Any]],
+) -> list[Sink]:
+    """The sinks that ``outputs`` asks for, not open yet: each is opened by the thread that will write to it.
+
+    ``rate_hz``: nominal output rate. ``status``: counters for the status stream; called from another thread.
+    Raises UsageError for a recording that cannot be (unknown ending, codec that the container does not hold).
+    """
+    sinks: list[Sink] = []
+    if outputs.record is not None:
+        if outputs.record.path.endswith("/"):
+            sinks.append(PngFolder(outputs.record.path))
+        else:
+            sinks.append(Recorder(outputs.record, rate_hz=rate_hz, live=live))
+    if outputs.zeromq is not None:
+        sinks.append(ZeroMQPublisher(outputs.zeromq, camera, compose.mode, compose.palette, clock, status))
+    if outputs.window is not None:
+        sinks.append(Window(outputs.window))
+    return sinks

@@ -1,0 +1,91 @@
+"""A folder of lossless PNG, one a picture."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+
+from stream.errors import SinkError
+from stream.frames import FusedFrame, Picture
+from stream.sinks.rgb import to_rgb
+
+
+class PngFolder:
+    """A Sink that writes ``FusedFrame.name``'s stem (else the eight-digit ``seq``) + ``.png`` into a folder.
+
+    Colour pictures become RGB, pictures without chroma 8-bit grey. Sizes may change from picture to picture.
+    The folder is made if it is missing, its parent is not.
+    """
+
+    stage = "encode"
+
+    def __init__(self, path: str) -> None:
+        self.name = f"record {path}"
+        self.frames_written = 0
+        self._folder = Path(path)
+        self._written: dict[str, str] = {}
+        self._encoder = _PngEncoder()
+
+    def open(self) -> None:
+        """Make the folder. Raises SinkError."""
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise SinkError(f"{self.name}: folder {self._folder.parent} does not exist; create it first") from None
+        except FileExistsError:
+            raise SinkError(f"{self.name}: this is a file; name a folder, or a path ending in .mp4 or .mkv") from None
+        except OSError as error:
+            raise SinkError(f"{self.name}: cannot make the folder: {error.strerror}; choose another place") from None
+
+    def write(self, picture: Picture, fused: FusedFrame) -> None:
+        """Write one file. Raises SinkError when it cannot be written or would replace another one of this run."""
+        stem = f"{fused.seq:08d}" if fused.name is None else Path(fused.name).stem
+        origin = fused.name or f"frame {fused.seq}"
+        if stem in self._written:
+            raise SinkError(
+                f"{self.name}: {origin} and {self._written[stem]} would both be {stem}.png; rename one of the inputs"
+            )
+        self._written[stem] = origin
+        path = self._folder / f"{stem}.png"
+        data = self._encoder.encode(picture.luma if picture.chroma is None else to_rgb(picture))
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)  # half a PNG is worth nothing
+            raise SinkError(
+                f"{self.name}: cannot write {path}: {error.strerror}; check the disk's free space"
+            ) from None
+        self.frames_written += 1
+
+    def close(self) -> None:
+        """Nothing is left to do: every file is finished when it is written."""
+
+
+class _PngEncoder:
+    """FFmpeg's PNG encoder at its fastest lossless setting: grey (H, W) or RGB (H, W, 3), uint8."""
+
+    def __init__(self) -> None:
+        self._codec: VideoCodecContext | None = None
+        self._pts = 0
+
+    def encode(self, pixels: NDArray[np.uint8]) -> bytes:
+        pixel_format = "gray" if pixels.ndim == 2 else "rgb24"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=pixel_format)
+        frame.pts = self._pts
+        self._pts += 1
+        codec = self._codec
+        if codec is None or (codec.width, codec.height, codec.pix_fmt) != (frame.width, frame.height, pixel_format):
+            codec = av.CodecContext.create("png", "w")
+            codec.width = frame.width
+            codec.height = frame.height
+            codec.pix_fmt = pixel_format
+            codec.time_base = Fraction(1, 1000)
+            codec.thread_count = 1
+            codec.options = {"compression_level": "1", "pred": "up"}
+            self._codec = codec
+        return b"".join(bytes(packet) for packet in codec.encode(frame))

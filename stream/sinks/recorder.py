@@ -1,0 +1,144 @@
+"""The recording: one MP4 or MKV, or a chain of segments."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stream.config import RecordConfig
+from stream.errors import SinkError, UsageError
+from stream.frames import FusedFrame, Picture
+from stream.sinks.timeline import Timeline
+from stream.sinks.videofile import TICKS_PER_S, VideoFile
+
+_log = logging.getLogger("nightglass")
+
+
+class Recorder:
+    """A Sink that records pictures to ``config.path``; time stamps come from ``FusedFrame.capture_ns``.
+
+    With ``segment_s`` the files are called ``NAME-20240131T235959-123Z.mp4`` after the capture time of their first
+    frame; each frame is in exactly one of them, and each starts with a key frame at time 0. A segment never
+    replaces a file, and neither does a live recording: it takes such a name if ``path`` is there already.
+    ``live``: encode without delay; otherwise the encoder may look ahead.
+    """
+
+    stage = "encode"
+
+    def __init__(self, config: RecordConfig, *, rate_hz: float, live: bool) -> None:
+        """Raises UsageError for a path or codec that cannot be recorded."""
+        self.name = f"record {config.path}"
+        self.frames_written = 0
+        self._config = config
+        self._path = Path(config.path)
+        self._rate_hz = rate_hz
+        self._live = live
+        suffix = self._path.suffix.lower()
+        if suffix not in TICKS_PER_S:
+            raise UsageError(f"{self.name}: the path must end in .mp4, .mkv, or / (a folder of PNG)")
+        if config.codec == "ffv1" and suffix != ".mkv":
+            raise UsageError(f"{self.name}: codec ffv1 needs a path that ends in .mkv")
+        self._timeline = Timeline(TICKS_PER_S[suffix], rate_hz)
+        self._jumps_told = 0
+        self._file: VideoFile | None = None
+        self._file_start_ticks = 0
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def bumped_frames(self) -> int:
+        """Frames whose capture time was not later than the one before, moved by a tick."""
+        return self._timeline.bumped
+
+    def open(self) -> None:
+        """Check that the folder takes a file. Raises SinkError."""
+        if self._path.is_dir():
+            raise SinkError(f"{self.name}: this is a folder; name a file, or end the path in / for a folder of PNG")
+        if not self._path.parent.is_dir():
+            raise SinkError(f"{self.name}: folder {self._path.parent} does not exist; create it first")
+        try:
+            with tempfile.TemporaryFile(dir=self._path.parent):
+                pass
+            if self._path.exists():
+                with self._path.open("r+b"):
+                    pass
+        except OSError as error:
+            raise SinkError(f"{self.name}: cannot write there: {error.strerror}; choose another folder") from None
+
+    def write(self, picture: Picture, fused: FusedFrame) -> None:
+        """Record one picture. Raises SinkError when the file cannot be written or the picture's size has changed."""
+        size = (picture.width, picture.height)
+        if self._size is None:
+            self._size = size
+            if (size[0] % 2 or size[1] % 2) and self._config.codec != "ffv1":
+                _log.warning("%s: odd size %dx%d, last row or column repeated to make it even", self.name, *size)
+        elif size != self._size:
+            raise SinkError(
+                f"{self.name}: the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}, "
+                "a recording has one size; write a folder of PNG (path ending in /) instead"
+            )
+        ticks = self._timeline.ticks(fused.capture_ns)
+        if self._timeline.jumps > self._jumps_told:
+            self._jumps_told = self._timeline.jumps
+            _log.warning(
+                "%s: the capture clock was set (frame %d); time stamps go on without a gap", self.name, fused.seq
+            )
+        if self._segment_is_full(ticks):
+            self._finish()
+        if self._file is None:
+            self._file = self._start(picture, fused.capture_ns)
+            self._file_start_ticks = ticks
+        try:
+            self._file.write(picture, ticks - self._file_start_ticks)
+        except SinkError:
+            self._file.abandon()
+            self._file = None
+            raise
+        self.frames_written += 1
+
+    def close(self) -> None:
+        """Finish the file. Raises SinkError if that fails; may be called twice."""
+        self._finish()
+
+    def _segment_is_full(self, ticks: int) -> bool:
+        if self._file is None or self._config.segment_s is None:
+            return False
+        return ticks - self._file_start_ticks >= self._config.segment_s * self._timeline.ticks_per_s
+
+    def _start(self, picture: Picture, capture_ns: int) -> VideoFile:
+        path = self._path
+        if self._config.segment_s is not None:
+            path = _free_stamped(path, capture_ns)
+        elif self._live and path.exists():
+            path = _free_stamped(path, capture_ns)
+            _log.warning("%s: there already, recording to %s instead", self.name, path)
+        return VideoFile(
+            path,
+            self._config,
+            width_px=picture.width,
+            height_px=picture.height,
+            rate_hz=self._rate_hz,
+            live=self._live,
+        )
+
+    def _finish(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+def stamped(path: Path, capture_ns: int) -> Path:
+    """``path`` with the capture time before its ending, in UTC to the millisecond: ``a-20240131T235959-123Z.mp4``."""
+    milliseconds = capture_ns // 1_000_000
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return path.with_name(f"{path.stem}-{moment:%Y%m%dT%H%M%S}-{milliseconds % 1000:03d}Z{path.suffix}")
+
+
+def _free_stamped(path: Path, capture_ns: int) -> Path:
+    first = candidate = stamped(path, capture_ns)
+    number = 1
+    while candidate.exists():
+        number += 1
+        candidate = first.with_name(f"{first.stem}-{number}{first.suffix}")
+    return candidate

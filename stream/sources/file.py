@@ -1,0 +1,236 @@
+"""Video files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+
+from stream.clock import Clock
+from stream.config import SourceConfig
+from stream.errors import SourceEnded, SourceError
+from stream.frames import Frame
+from stream.sources.base import StreamInfo
+from stream.sources.decode import PlaneReader, describe, rate_of, to_ns, video_stream
+from stream.sources.pacing import Pacer
+
+log = logging.getLogger("nightglass")
+
+_DEFAULT_RATE_HZ = 25.0
+
+# FFmpeg plays text as video, by drawing its letters.
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+
+
+class FileSource:
+    """A video file: every frame once, or at its own rate (``realtime``), once or for ever (``loop``).
+
+    Frames are decoded in the calling thread with ``config.decoder_threads``. ``capture_ns`` is the frame's time
+    since the first one; with ``realtime``, the Unix time at which it is due. With ``loop`` times go on growing.
+    A file's rotation mark (phones set it) is ignored: frames come as they are stored.
+    """
+
+    def __init__(self, path: Path, config: SourceConfig, clock: Clock) -> None:
+        self.name = str(path)
+        self.broken_frames = 0
+        self._path = path
+        self._config = config
+        self._clock = clock
+        self._container: Any = None
+        self._stream: Any = None
+
+    def open(self) -> StreamInfo:
+        """Open the file. Raises SourceError: missing, empty, not a video, without a video stream."""
+        _check_file(self._path)
+        self._open_container()
+        declared = _declared(self._container, self._stream)
+        return describe(self._stream, self.name, frame_count=declared.frames, live=self._config.realtime)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames in presentation order.
+
+        Raises SourceEnded after the last one that can be read if the file's header declares clearly more.
+        """
+        reader = PlaneReader()
+        pacer = Pacer(self._clock) if self._config.realtime else None
+        seq = 0
+        lap_start_ns = 0
+        while True:
+            lap = _Lap(self._container, self._stream)
+            for picture, elapsed_ns, pts_s in lap.pictures():
+                planes = reader.read(picture)
+                elapsed_ns += lap_start_ns
+                yield Frame(
+                    luma=planes.luma,
+                    chroma=planes.chroma,
+                    pixel_format=picture.format.name,
+                    color_range=planes.color_range,
+                    pts_s=None if pts_s is None else pts_s + lap_start_ns / 1e9,
+                    capture_ns=pacer.wait_ns(elapsed_ns) if pacer else elapsed_ns,
+                    clock="file",
+                    seq=seq + lap.broken,
+                    source=self.name,
+                )
+                seq += 1
+            self.broken_frames += lap.broken
+            seq += lap.broken
+            self._check_end(lap)
+            if not self._config.loop:
+                return
+            if not lap.read:
+                raise SourceError(f"{self.name}: no frame of it can be decoded; re-encode it or give another file")
+            lap_start_ns += lap.end_ns
+            self.close()
+            self._open_container()
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._container is not None:
+            self._container.close()
+        self._container = self._stream = None
+
+    def _open_container(self) -> None:
+        try:
+            # "file:" keeps FFmpeg from reading a colon in the path as the name of a protocol.
+            self._container = av.open(f"file:{self._path}")
+        except av.InvalidDataError:
+            raise SourceError(
+                f"{self.name} is not a readable video; is it damaged, cut off or of another kind?"
+            ) from None
+        except (av.FFmpegError, OSError) as error:
+            raise SourceError(f"{self.name}: cannot open it: {error.strerror}") from None
+        try:
+            if self._container.format.name in _TEXT_FORMATS:
+                raise SourceError(f"{self.name} is not a readable video but text; give a video file")
+            self._stream = video_stream(self._container, self.name)
+        except SourceError:
+            self.close()
+            raise
+        threads = self._config.decoder_threads
+        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
+
+    def _check_end(self, lap: _Lap) -> None:
+        if not lap.read:
+            raise SourceError(f"{self.name}: no frame of it can be decoded; re-encode it or give another file")
+        if lap.broken:
+            log.warning("%s: %d frames could not be decoded and were skipped", self.name, lap.broken)
+        declared = _declared(self._container, self._stream)
+        if declared.is_truncated(lap):
+            raise SourceEnded(
+                f"{self.name} is truncated: {lap.read} of {declared.frames} frames could be read; "
+                "copy the file again, or go on with what there is"
+            )
+
+
+def _check_file(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file or folder; check the path") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot read it: {error.strerror}") from None
+    if size == 0 and path.is_file():
+        raise SourceError(f"{path} is empty (0 bytes); copy or record it again")
+
+
+class _Lap:
+    """One pass through a file. ``read``, ``broken``, ``end_ns``: counted as it goes; the end is relative."""
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._container = container
+        self._stream = stream
+        self._period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
+        self._zero_ns: int | None = None
+        self.read = 0
+        self.broken = 0
+        self.end_ns = 0
+
+    def pictures(self) -> Iterator[tuple[av.VideoFrame, int, float | None]]:
+        """Yield each picture, its time since the first one in nanoseconds, and its own time stamp in seconds."""
+        for picture in self._decoded():
+            elapsed_ns = self.end_ns
+            pts_s = None
+            if picture.pts is not None:
+                pts_ns = to_ns(picture.pts, picture.time_base)
+                pts_s = pts_ns / 1e9
+                if self._zero_ns is None:
+                    self._zero_ns = pts_ns - elapsed_ns
+                elapsed_ns = pts_ns - self._zero_ns
+            self.end_ns = elapsed_ns + self._period_ns
+            self.read += 1
+            yield picture, elapsed_ns, pts_s
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError) as error:
+                # What follows cannot be reached any more; whether that is too early is for the caller to judge.
+                log.warning("%s: reading stopped: %s", self._container.name, error.strerror)
+                return
+            try:
+                pictures = packet.decode()
+            except av.InvalidDataError:
+                self.broken += 1
+                continue
+            yield from pictures
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What a file's header promises: number of frames and duration, None where it says nothing reliable."""
+
+    frames: int | None
+    duration_ns: int | None
+    exact: bool
+
+    def is_truncated(self, lap: _Lap) -> bool:
+        """Clearly less was read than declared: by count and, where the header has a duration, by time too.
+
+        Both, because AVI counts dropped frames and edit lists of MP4 hide some: then only one of them is short.
+        """
+        if self.frames is None:
+            return False
+        missing = self.frames - lap.read - lap.broken
+        short = missing > max(2, self.frames // 100)
+        if self.duration_ns is None:
+            return short and self.exact
+        missing_ns = self.duration_ns - lap.end_ns
+        tolerance_ns = self.duration_ns // 100 if self.exact else max(500_000_000, self.duration_ns // 50)
+        return short and missing_ns > tolerance_ns
+
+
+def _declared(container: Any, stream: Any) -> _Declared:
+    duration_ns = _duration_ns(container, stream)
+    if stream.frames:
+        return _Declared(stream.frames, duration_ns, exact=True)
+    rate_hz = rate_of(stream)
+    if duration_ns is None or rate_hz is None:
+        return _Declared(None, None, exact=False)
+    return _Declared(round(duration_ns * rate_hz / 1e9), duration_ns, exact=False)
+
+
+def _duration_ns(container: Any, stream: Any) -> int | None:
+    """Duration of the video; Matroska keeps a stream's own in a tag and only the longest in its header."""
+    rate_hz = rate_of(stream)
+    if container.format.name == "avi" and stream.frames and rate_hz:
+        # FFmpeg adapts the duration of a cut AVI to the size that is left; the frame count is still the header's.
+        return round(stream.frames * 1e9 / rate_hz)
+    if stream.duration:
+        return to_ns(stream.duration, stream.time_base)
+    tag = stream.metadata.get("DURATION", "")
+    hours, _, rest = tag.partition(":")
+    minutes, _, seconds = rest.partition(":")
+    if seconds:
+        return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e9)
+    if container.duration and len(container.streams) == 1:
+        return int(container.duration) * 1_000_000_000 // av.time_base
+    return None

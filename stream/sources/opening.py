@@ -1,0 +1,52 @@
+"""From a configuration's ``url`` to the source that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stream.clock import Clock
+from stream.config import SourceConfig
+from stream.errors import SourceError
+from stream.sources.base import Role, Source
+from stream.sources.file import FileSource
+from stream.sources.folder import FolderSource, is_image
+from stream.sources.network import SCHEMES, NetworkSource
+from stream.sources.redact import redact
+from stream.sources.v4l2 import V4L2Source, is_video_device
+
+
+def open_source(config: SourceConfig, role: Role, clock: Clock) -> Source:
+    """Make the source for ``config.url``; it is not opened yet.
+
+    A path may be a video file, an image or a folder of images; otherwise rtsp(s), rtp, srt, udp, tcp or http(s) URLs,
+    ``/dev/videoN`` and ``sim:NAME``. Raises SourceError for anything else.
+    """
+    url = config.url
+    if url.startswith("sim:"):
+        # Not at the top: the simulator brings more modules than a camera needs.
+        from stream.sources.sim import SimSource
+
+        return SimSource(config, role, clock)
+    scheme, separator, _ = url.partition("://")
+    if separator:
+        if scheme.lower() in SCHEMES:
+            return NetworkSource(config, clock)
+        allowed = ", ".join(f"{name}://" for name in SCHEMES)
+        raise SourceError(f"{redact(url)}: cannot read this kind of URL; accepted: {allowed}, a path, or sim:NAME")
+    if is_video_device(url):
+        return V4L2Source(config, clock)
+    path = Path(url).expanduser()
+    if path.is_dir() or is_image(path):
+        return FolderSource(path, config, clock)
+    if path.exists():
+        return FileSource(path, config, clock)
+    raise SourceError(
+        f"no such file {url!r}; a source is a video file, a folder of images, a URL such as rtsp://..., "
+        "a device /dev/videoN, or sim:NAME"
+    )
+
+
+def is_live(url: str) -> bool:
+    """Whether the URL is a camera's (network or device), which is worth retrying when it is lost."""
+    scheme, separator, _ = url.partition("://")
+    return is_video_device(url) or (bool(separator) and scheme.lower() in SCHEMES)

@@ -1,0 +1,1 @@
+"""The simulated world behind ``sim:NAME``: what to simulate, when frames fall, and how each scene looks."""

@@ -1,0 +1,5 @@
+from stream.sources.simscene.scene import Scene
+
+
+class SmokeYard(Scene):
+    pass
