@@ -154,7 +154,7 @@ def _limited_curve(
     curve = np.empty(levels, np.float32)
     curve[:first] = values[0]
     curve[first : last + 1] = np.interp(np.arange(first, last + 1), edges, values)
-    curve[last:] = values[-1]
+    curve[last + 1 :] = values[-1]
     return curve
 
 

@@ -9,18 +9,17 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import click
 import typer
 
 from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
-from stream.errors import IncompleteRun, NightglassError, UnequalLengths
+from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
 
 log = logging.getLogger("nightglass")
 
 app = typer.Typer(
     help="Nightglass: real-time infrared + visible video fusion.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -29,9 +28,18 @@ app = typer.Typer(
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration, YAML; see configs/.")]
 ReportOption = Annotated[Path | None, typer.Option("--report", help="Write figures of the run to this JSON file.")]
 
+_CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""Base of all complaints about arguments: Click's, or in newer Typer that of a copy of Click without a public name."""
+
 
 @app.callback()
-def _common(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")] = False) -> None:
+def _common(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more while running.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
     import av
 
     # FFmpeg's own log goes nowhere: its handler can deadlock with Python threads, and it prints URLs with passwords.
@@ -119,7 +127,7 @@ def view(
     keys = None
     if server_key is not None or client_key is not None:
         if server_key is None or client_key is None:
-            raise click.UsageError("--server-key and --client-key go together")
+            raise UsageError("--server-key and --client-key go together: give both, or none")
         keys = viewer.ViewerKeys(server_key, client_key)
     clock = SystemClock()
     if headless is None:
@@ -177,12 +185,19 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(error, error.exit_code)
     except EngineError as error:
         return _complain(error, 1)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
+    except _CLICK_ERROR as error:
+        return _complain(_usage(error), 2)
+    except (typer.Abort, KeyboardInterrupt):
         return _complain("interrupted", 1)
     return status if isinstance(status, int) else 0
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the arguments, and where to read about them."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "run_stream.py"
+    # Typer passes a validator's prefix on.
+    return f"{error.format_message().replace('Value error, ', '').rstrip('.')}; see {command} --help"
 
 
 def _complain(error: object, status: int) -> int:

@@ -32,13 +32,21 @@ class FusionStage:
     """
 
     def __init__(
-        self, engine: Engine, normalize: NormalizeConfig, calibration: Calibration | None, clock: Clock
+        self,
+        engine: Engine,
+        normalize: NormalizeConfig,
+        calibration: Calibration | None,
+        clock: Clock,
+        visible_size: Size | None = None,
     ) -> None:
+        """``visible_size``: width and height of the visible pictures where they are known before the first one, so
+        that infrared frames that come before it already have the output's size.
+        """
         self._engine = engine
         self._normalizer = Normalizer(normalize)
         self._calibration = calibration
         self._clock = clock
-        self._visible_size: Size | None = None
+        self._visible_size = visible_size
         self._map_for: tuple[Size, Size] | None = None
         self._matrix: NDArray[np.float64] = np.eye(3)
         self._coverage: NDArray[np.uint8] | None = None

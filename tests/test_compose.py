@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from kernels.palette import PALETTES, colourise, palette_tables
 from stream.compose import compose
-from stream.config import Palette
+from stream.config import Mode, Palette
 from stream.frames import Chroma, FusedFrame, Picture, chroma_size
 
 sizes = st.tuples(st.integers(16, 70), st.integers(16, 70))
-MODES = ("fused", "side-by-side", "pip", "infrared", "visible")
+MODES: tuple[Mode, ...] = ("fused", "side-by-side", "pip", "infrared", "visible")
 
 
 def fused_frame(width: int, height: int, colour: bool = True, seed: int = 0) -> FusedFrame:
@@ -35,8 +35,10 @@ def assert_whole(picture: Picture) -> None:
 
 
 @given(sizes, st.booleans(), st.sampled_from(MODES), st.sampled_from(PALETTES), st.floats(0.06, 0.5))
-def test_every_mode_gives_a_whole_picture(size, colour: bool, mode, palette: Palette, scale: float) -> None:
-    frame = fused_frame(*size, colour=colour)
+def test_every_mode_gives_a_whole_picture(
+    size: tuple[int, int], colour: bool, mode: Mode, palette: Palette, scale: float
+) -> None:
+    frame = fused_frame(size[0], size[1], colour)
     picture = compose(frame, mode, palette, scale)
     assert_whole(picture)
     coloured = (colour and mode != "infrared") or (palette not in ("white-hot", "black-hot") and mode not in MODES[::4])
@@ -73,7 +75,7 @@ def test_side_by_side_holds_the_three_pictures_whole_and_in_order(size: tuple[in
     pitch = width + width % 2
     assert (picture.width, picture.height) == (2 * pitch + width, height)
     assert picture.chroma is not None
-    parts = ["infrared", "visible", "fused"]
+    parts: list[Mode] = ["infrared", "visible", "fused"]
     for index, mode in enumerate(parts):
         alone = compose(frame, mode, "arctic", 0.3)
         assert np.array_equal(picture.luma[:, index * pitch : index * pitch + width], alone.luma)
@@ -89,7 +91,7 @@ def test_side_by_side_holds_the_three_pictures_whole_and_in_order(size: tuple[in
 def test_the_inset_stays_inside_and_leaves_the_rest_alone(
     size: tuple[int, int], colour: bool, palette: Palette, scale: float
 ) -> None:
-    frame = fused_frame(*size, colour=colour)
+    frame = fused_frame(size[0], size[1], colour)
     picture = compose(frame, "pip", palette, scale)
     rows, columns = np.nonzero(picture.luma != frame.luma)
     # Below and right of the middle, but for the border, one pixel of rounding each way, and nothing else changed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +50,7 @@ def test_offset_is_the_true_one_plus_the_shortest_delay(delays: list[int]) -> No
 def test_jitter_does_not_reach_the_capture_times() -> None:
     delays = [(3 if i % 7 else 0) * MS + 5 * MS for i in range(100)]
     captures, _ = run(OffsetEstimator(), [i * 40 * MS for i in range(100)], delays, UNIX_NS)
-    steps = {b - a for a, b in zip(captures, captures[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(captures)}
     assert steps == {40 * MS}
 
 

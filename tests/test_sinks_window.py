@@ -65,7 +65,7 @@ def work():
         sink.write(blue, fused(blue, seq, clock.now_ns()))
         clock.sleep_s(0.02)
 threading.Thread(target=work, daemon=True).start()
-stream.viewer.show(sink.endpoint, 5.0, clock)
+stream.viewer.show(sink.endpoint, 60.0, clock)
 """
 
 
@@ -142,7 +142,7 @@ def test_a_lost_screen_is_a_sink_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_viewer_shows_the_stream_with_its_age(tmp_path: Path) -> None:
     with screen(tmp_path) as display, program(VIEWER, display) as process:
-        for _ in range(400):
+        for _ in range(1200):
             if share(tmp_path, BLUE) > 0.15 or process.poll() is not None:
                 break
             threading.Event().wait(0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import wave
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -233,7 +233,7 @@ def test_frames_without_stamps_follow_each_other(tmp_path: Path) -> None:
     opened = source(write_video(tmp_path / "a.m4v", 8))
     opened.open()
     frames, _ = read(opened)
-    steps = {b.capture_ns - a.capture_ns for a, b in zip(frames, frames[1:], strict=False)}
+    steps = {b.capture_ns - a.capture_ns for a, b in pairwise(frames)}
     assert len(frames) == 8 and len(steps) == 1 and steps.pop() > 0
 
 

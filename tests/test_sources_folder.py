@@ -157,7 +157,7 @@ def test_loop(tmp_path: Path) -> None:
     opened.open()
     frames = list(islice(opened.frames(), 5))
     assert [(frame.name, frame.seq) for frame in frames] == [
-        (n, i) for i, n in enumerate("a.png b.png".split() * 2 + ["a.png"])
+        (n, i) for i, n in enumerate(["a.png", "b.png"] * 2 + ["a.png"])
     ]
     assert [frame.capture_ns for frame in frames] == [i * 40_000_000 for i in range(5)]
 

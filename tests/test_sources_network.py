@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -55,7 +55,7 @@ def test_rtsp_frames_arrive(rtsp_server: StartServer, tmp_path: Path, transport:
     assert {frame.clock for frame in frames} == {"rtp"}
     assert [frame.seq for frame in frames] == list(range(60))
     numbers = [read_number(frame.luma) for frame in frames]
-    assert [(b - a) % 50 for a, b in zip(numbers, numbers[1:], strict=False)] == [1] * 59
+    assert [(b - a) % 50 for a, b in pairwise(numbers)] == [1] * 59
     assert source.broken_frames == 0
 
 
@@ -113,12 +113,12 @@ def test_killed_server_is_found_again(rtsp_server: StartServer) -> None:
     source.open()
     frames = []
     restarted = None
+    restart = threading.Timer(1.0, lambda: rtsp_server({"/a": "videotestsrc"}, port=server.port))
     for frame in source.frames():
         frames.append(frame)
         if len(frames) == 10:
             server.kill()
-            threading.Timer(1.0, lambda: restart.append(rtsp_server({"/a": "videotestsrc"}, port=server.port))).start()
-            restart: list[RtspServer] = []
+            restart.start()
         if source.reconnects:
             restarted = len(frames)
             break
@@ -216,7 +216,7 @@ def test_http_stream_of_jpegs_that_ends() -> None:
         source = NetworkSource(SourceConfig(url=f"http://127.0.0.1:{server.getsockname()[1]}/a"), SystemClock())
         source.open()
         frames = []
-        with pytest.raises(SourceError, match="the sender ended the stream"):
+        with pytest.raises(SourceError, match=r"ended the stream|connection was cut"):
             for received in source.frames():
                 frames.append(received)  # noqa: PERF402 (what came before the error counts)
         source.close()
@@ -227,7 +227,7 @@ def test_http_stream_of_jpegs_that_ends() -> None:
     assert captures == sorted(captures)
 
 
-def test_what_is_no_video(silent_port: int) -> None:
+def test_what_is_no_video() -> None:
     def serve() -> None:
         connection, _ = server.accept()
         with connection:

@@ -22,10 +22,10 @@ class _Strict(BaseModel):
 class LossConfig(_Strict):
     """Weights of the task losses, see ``training.losses``."""
 
-    intensity: float = 1.0
-    gradient: float = 4.0
+    intensity: float = 3.0
+    gradient: float = 6.0
     ssim: float = 1.0
-    fidelity: float = 0.3
+    fidelity: float = 0.35
 
 
 class StudentRunConfig(_Strict):

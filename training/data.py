@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.images import read_luma
+from training.targets import intensity_target
 
 TRAIN_FOLDERS: dict[str, float] = {
     "msrs/train": 1.0,
@@ -36,10 +37,11 @@ def default_data_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One registered pair: 8-bit luma (H, W) of both, and where it is from."""
+    """One registered pair: 8-bit luma (H, W) of both, the brightness to aim for, and where it is from."""
 
     infrared: NDArray[np.uint8]
     visible: NDArray[np.uint8]
+    target: NDArray[np.uint8]
     origin: str
     weight: float
 
@@ -56,7 +58,8 @@ def load_pairs(root: Path, folders: dict[str, float] | None = None) -> list[Pair
             infrared, visible = read_luma(base / "ir" / name), read_luma(base / "vi" / name)
             if infrared.shape != visible.shape:
                 raise ValueError(f"{base}: {name}: infrared {infrared.shape} and visible {visible.shape} differ")
-            pairs.append(Pair(infrared, visible, f"{folder}/{name}", weight))
+            target = intensity_target(infrared, visible)
+            pairs.append(Pair(infrared, visible, target, f"{folder}/{name}", weight))
     return pairs
 
 
@@ -73,7 +76,7 @@ def data_hash(pairs: list[Pair]) -> str:
 class CropSampler:
     """Random square crops with flips, quarter turns and halving of large images.
 
-    ``sample(n)`` gives two float32 tensors (n, 1, crop, crop) in 0..1, infrared and visible. The generator's state
+    ``sample(n)`` gives three float32 tensors (n, 1, crop, crop) in 0..1: infrared, visible and the target. The generator's state
     can be saved and restored, so that a resumed run goes on with the same sequence.
     """
 
@@ -85,11 +88,11 @@ class CropSampler:
         self._cumulated = np.cumsum(weights / weights.sum())
         self._cumulated[-1] = 1.0
 
-    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """``count`` crops, see the class's text."""
         crops = [self._one() for _ in range(count)]
         batch = torch.from_numpy(np.stack(crops)).float() / 255
-        return batch[:, 0:1], batch[:, 1:2]
+        return batch[:, 0:1], batch[:, 1:2], batch[:, 2:3]
 
     def _one(self) -> NDArray[np.uint8]:
         rng, size = self.rng, self.crop_px
@@ -99,10 +102,11 @@ class CropSampler:
         halve = min(height, width) >= 2 * size and rng.random() < (0.75 if height > 900 else 0.3)
         span = 2 * size if halve else size
         y, x = rng.integers(height - span + 1), rng.integers(width - span + 1)
-        both = np.stack([plane[y : y + span, x : x + span] for plane in (pair.infrared, pair.visible)])
+        planes = (pair.infrared, pair.visible, pair.target)
+        crop = np.stack([plane[y : y + span, x : x + span] for plane in planes])
         if halve:
-            quads = both.reshape(2, size, 2, size, 2).sum(axis=(2, 4), dtype=np.uint16)
-            both = ((quads + 2) // 4).astype(np.uint8)
+            quads = crop.reshape(3, size, 2, size, 2).sum(axis=(2, 4), dtype=np.uint16)
+            crop = ((quads + 2) // 4).astype(np.uint8)
         if rng.random() < 0.5:
-            both = both[:, :, ::-1]
-        return np.rot90(both, rng.integers(4) if rng.random() < 0.3 else 0, axes=(1, 2))
+            crop = crop[:, :, ::-1]
+        return np.rot90(crop, rng.integers(4) if rng.random() < 0.3 else 0, axes=(1, 2))

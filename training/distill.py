@@ -52,12 +52,12 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     for step in range(first, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * cosine_rate(step, config.steps, config.warmup_steps)
-        infrared, visible = sampler.sample(config.batch)
+        infrared, visible, target = sampler.sample(config.batch)
         fused = student(infrared, visible).luma
-        losses = task_losses(fused, infrared, visible)
+        losses = task_losses(fused, infrared, visible, target)
         if step % config.checkpoint_every == 0:
             shares = gradient_shares(losses, dataclasses.asdict(weights), fused)
-            values = {name: float(loss) for name, loss in losses.items()}
+            values = {name: float(loss.detach()) for name, loss in losses.items()}
             run.log(step, values | {f"share_{name}": share for name, share in shares.items()})
         optimizer.zero_grad(set_to_none=True)
         weighted_sum(losses, weights).backward()

@@ -49,26 +49,10 @@ def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
 class LossWeights:
     """Weights of the terms; what each pulls at is in ``task_losses``."""
 
-    intensity: float = 1.0
-    gradient: float = 4.0
-    ssim: float = 1.0
-    fidelity: float = 0.3
-
-
-def intensity_target(infrared: Tensor, visible: Tensor) -> Tensor:
-    """The brightness to aim for: the brighter source, except under a veil.
-
-    The pixel-wise maximum keeps warm people and lit texture, but in smoke it keeps the smoke: bright, and empty.
-    Where visible is the brighter and nearly flat over tens of pixels while infrared shows structure there, the
-    target moves towards infrared.
-    """
-    both = torch.cat([infrared, visible], dim=1)
-    mean = blur(both, 6.0, 15)
-    # 1.5 grey levels of variation count as nothing: noise and compression.
-    spread = (blur(both**2, 6.0, 15) - mean**2).clamp_min(0).add((1.5 / 255) ** 2).sqrt()
-    ratio = torch.log2(spread[:, 0:1] / spread[:, 1:2])
-    veil = blur(0.85 * torch.sigmoid(3 * (ratio - 1.2)), 6.0, 15)
-    return torch.maximum(infrared, visible) - veil * (visible - infrared).clamp_min(0)
+    intensity: float
+    gradient: float
+    ssim: float
+    fidelity: float
 
 
 def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -116,10 +100,13 @@ def fidelity_loss(fused: Tensor, infrared: Tensor, visible: Tensor, scales: int 
     return 1 - ((kept + 1) / (present + 1)).clamp_max(1.2).mean()
 
 
-def task_losses(fused: Tensor, infrared: Tensor, visible: Tensor) -> dict[str, Tensor]:
-    """All terms by the names of ``LossWeights``' fields, unweighted. Sources are the clean ones."""
+def task_losses(fused: Tensor, infrared: Tensor, visible: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """All terms by the names of ``LossWeights``' fields, unweighted.
+
+    Sources are the clean ones; ``target`` is the brightness to aim for, see ``training.targets``.
+    """
     return {
-        "intensity": (fused - intensity_target(infrared, visible)).abs().mean(),
+        "intensity": (fused - target).abs().mean(),
         "gradient": gradient_loss(fused, infrared, visible),
         "ssim": ssim_loss(fused, infrared, visible),
         "fidelity": fidelity_loss(fused, infrared, visible),

@@ -47,42 +47,50 @@ class Live:
         self._sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
         self._clock = clock
         self._stats = RunStats()
-        self._stop = threading.Event()
+        self._stopping = False
+        self._sources_stop = threading.Event()
         self._wake = threading.Event()
         self._began_ns = 0
         self._states: dict[Role, str] = {}
+        self._readers: dict[Role, Reader] = {}
 
     def stop(self) -> None:
         """End the run soon."""
-        self._stop.set()
-        self._wake.set()
+        # Not an Event: in a signal handler its lock may be held by the very code that was interrupted.
+        self._stopping = True
 
     def status(self) -> dict[str, Any]:
         """Counters so far, for the status stream; from any thread."""
         elapsed_s = (self._clock.monotonic_ns() - self._began_ns) / 1e9
-        return self._stats.snapshot(elapsed_s) | {"sources": dict(self._states)}
+        status = self._stats.snapshot(elapsed_s)
+        # The report has these only once the sources have been closed.
+        status["reconnects"] = {role: reader.reconnects for role, reader in self._readers.items()}
+        status["dropped"] |= {f"{role}_buffer": n for role, r in self._readers.items() if (n := r.buffer.dropped)}
+        return status | {"sources": dict(self._states)}
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Run until ``stop``, both sources' end, or ``duration_s`` after the first frame; the report.
+        """Run until ``stop``, both sources' end, or ``duration_s`` after both were connected; the report.
 
-        Raises SourceError when a camera cannot be reached at the start, SinkError when an output cannot be opened or
-        when all outputs are lost, CalibrationError and UsageError.
+        Raises SourceError when a camera cannot be reached at the start (or ``stop`` comes before it is), SinkError when
+        an output cannot be opened or when all outputs are lost, CalibrationError and UsageError.
         """
         config, clock, stats = self._config, self._clock, self._stats
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
         fusion = config.fusion
         engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads)
-        stage = FusionStage(engine, config.normalize, calibration, clock)
-        readers = {role: self._reader(role) for role in self._sources}
         writers: list[Writer] = []
         try:
+            readers = self._readers = {role: self._reader(role) for role in self._sources}
             for reader in readers.values():
                 reader.start()
             infos = {
-                role: reader.info.result(self._sources[role].timeout_s + _OPEN_SLACK_S)
+                role: reader.opened(self._sources[role].timeout_s + _OPEN_SLACK_S, lambda: self._stopping)
                 for role, reader in readers.items()
             }
+            visible = infos["visible"]
+            size = None if visible.variable_size else (visible.width, visible.height)
+            stage = FusionStage(engine, config.normalize, calibration, clock, size)
             master = config.sync.master
             led_by: Role = "infrared" if master == "infrared" else "visible"
             rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
@@ -101,15 +109,16 @@ class Live:
             self._fuse_all(sync, readers, stage, writers, duration_s)
             elapsed_s = (clock.monotonic_ns() - self._began_ns) / 1e9
         finally:
-            self._stop.set()
-            for reader in readers.values():
+            self._sources_stop.set()
+            for reader in self._readers.values():
                 reader.stop()
             for writer in writers:
                 writer.finish()
             engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
-        return build_report(stats, elapsed_s, engine, sync.counters)
+        lost = {writer.sink.name: str(writer.failed) for writer in writers if writer.failed}
+        return build_report(stats, elapsed_s, engine, sync.counters) | {"lost_outputs": lost}
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]
@@ -128,7 +137,7 @@ class Live:
                 source_config,
                 self._clock,
                 on_state,
-                stop=self._stop,
+                stop=self._sources_stop,
             ),
             role,
         )
@@ -149,7 +158,7 @@ class Live:
         clock, stats = self._clock, self._stats
         ended: set[Role] = set()
         seq = 0
-        while not self._stop.is_set():
+        while not self._stopping:
             if duration_s is not None and clock.monotonic_ns() - self._began_ns > duration_s * 1e9:
                 return
             self._wake.wait(_TICK_S)

@@ -23,9 +23,11 @@ from stream.pipeline.setup import calibration_of, sync_config
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, StreamInfo
+from stream.sources.folder import list_images
 from stream.sources.opening import open_source
 from stream.stats import RunStats
-from stream.sync.pairing import Synchronizer
+from stream.sync.names import pair_by_name
+from stream.sync.pairing import SyncCounters, Synchronizer
 
 log = logging.getLogger("nightglass")
 
@@ -47,20 +49,19 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
         raise UsageError("a conversion needs both 'infrared' and 'visible'")
     began_ns = clock.monotonic_ns()
     calibration = calibration_of(config)
-    engine = load_engine(
-        config.fusion.model, config.fusion.engine, config.fusion.precision, config.fusion.threads
-    )
     stats = RunStats()
-    readers = {
-        role: _reader(source, role, stats, clock)
-        for role, source in (("infrared", config.infrared), ("visible", config.visible))
-    }
+    sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
+    readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
+    fusion = config.fusion
+    engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads)
     try:
         for reader in readers.values():
             reader.start()
-        infos = {role: reader.info.result(_OPEN_WITHIN_S) for role, reader in readers.items()}
-        run.go(infos, FusionStage(engine, config.normalize, calibration, clock))
+        infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
+        visible = infos["visible"]
+        size = None if visible.variable_size else (visible.width, visible.height)
+        run.go(infos, FusionStage(engine, config.normalize, calibration, clock, size))
     finally:
         for reader in readers.values():
             reader.stop()
@@ -87,7 +88,7 @@ class _Conversion:
         clock: Clock,
         progress: Progress,
     ) -> None:
-        self.sync_counters = None
+        self.sync_counters: SyncCounters | None = None
         self._config = config
         self._sync_config = sync_config(config, calibration)
         self._readers = readers
@@ -104,8 +105,12 @@ class _Conversion:
         master = config.sync.master
         led_by: Role = "infrared" if master == "infrared" else "visible"
         rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
-        self._period_s = 1 / rate_hz
-        by_name = all(info.variable_size for info in infos.values())
+        self._period_s = max(1 / (info.rate_hz or DEFAULT_RATE_HZ) for info in infos.values())
+        folders = all(info.variable_size for info in infos.values())
+        # Two single images belong together whatever their names.
+        by_name = folders and any(info.frame_count != 1 for info in infos.values())
+        if by_name:
+            self._check_names()
         pairs = self._pairs_by_name() if by_name else self._pairs_in_time(infos)
         total = infos[led_by].frame_count if by_name or not isinstance(master, float) else None
         sinks = open_sinks(
@@ -126,6 +131,13 @@ class _Conversion:
                 raise writer.failed
         # Frames count as out once they are written, not when they are fused.
         stats.count("frames_out", min(writer.written for writer in writers))
+
+    def _check_names(self) -> None:
+        """Raises UsageError where an image has no partner, before anything is written."""
+        assert self._config.infrared is not None and self._config.visible is not None
+        urls = (self._config.infrared.url, self._config.visible.url)
+        infrared, visible = ([file.name for file in list_images(Path(url).expanduser())] for url in urls)
+        pair_by_name(infrared, visible)
 
     def _fuse_all(
         self, pairs: Iterator[FramePair], stage: FusionStage, writers: list[Writer], total: int | None
@@ -201,8 +213,7 @@ class _Conversion:
             raise IncompleteRun(f"{self._endings[0]}; the output holds {report['frames_out']} frames", report)
         if self.sync_counters is None or len(self._last_s) < 2:
             return
-        infrared_s = self._last_s["infrared"] + self._sync_config.infrared_offset_ms / 1e3
-        visible_s = self._last_s["visible"]
+        infrared_s, visible_s = self._last_s["infrared"], self._last_s["visible"]
         if abs(infrared_s - visible_s) > 1.5 * self._period_s:
             names = {role: reader.source.name for role, reader in self._readers.items()}
             raise UnequalLengths(
@@ -215,7 +226,10 @@ class _Conversion:
 
 
 def output_config(config: NightglassConfig, output: str) -> NightglassConfig:
-    """The configuration with ``output`` as its only output. Raises UsageError for an ending that is not known."""
+    """The configuration with ``output`` as its only output. Raises UsageError where it would replace an input."""
+    for source in (config.infrared, config.visible):
+        if source is not None and Path(output).resolve() == Path(source.url).expanduser().resolve():
+            raise UsageError(f"{output} is an input as well, and would be overwritten; give another --output")
     if not output.endswith("/") and Path(output).is_dir():
         raise UsageError(f"{output} is a folder: end it in '/' for one PNG a pair, or name a .mp4 or .mkv file")
     base = config.outputs.record or RecordConfig(path=output)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from stream.buffers import Buffer, BufferClosed
 from stream.clock import Clock
-from stream.errors import NightglassError
+from stream.errors import NightglassError, SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, Source, StreamInfo
 from stream.stats import RunStats
 
 log = logging.getLogger("nightglass")
+
+_LOOK_S = 0.1
 
 Arrival = tuple[Frame, int]
 """A frame and the moment it came, nanoseconds of Unix time."""
@@ -48,6 +50,24 @@ class Reader:
         """Start the thread; ``info`` is then resolved with what the source says of itself, or with its error."""
         self._thread.start()
 
+    def opened(self, within_s: float, stopped: Callable[[], bool] = lambda: False) -> StreamInfo:
+        """Wait until the source is open; what it says of itself.
+
+        Raises the error of opening it, and SourceError after ``within_s`` seconds or once ``stopped`` says so.
+        """
+        deadline_ns = self._clock.monotonic_ns() + round(within_s * 1e9)
+        while not stopped():
+            if wait([self.info], _LOOK_S).done:
+                return self.info.result()
+            if self._clock.monotonic_ns() > deadline_ns:
+                raise SourceError(f"{self.source.name}: not open after {within_s:g} s; check that it answers")
+        raise SourceError(f"{self.source.name}: stopped before it was open")
+
+    @property
+    def reconnects(self) -> int:
+        """How often the source has been connected again so far; 0 for one that cannot be."""
+        return getattr(self.source, "reconnects", 0)
+
     def stop(self, timeout_s: float = 5.0) -> None:
         """Close the buffer, which ends the thread at its next frame, and wait for it."""
         self.buffer.close()
@@ -79,7 +99,7 @@ class Reader:
         finally:
             self.source.close()
             self._stats.drop(f"broken_{self.role}", self.source.broken_frames)
-            self._stats.count(f"reconnects.{self.role}", getattr(self.source, "reconnects", 0))
+            self._stats.count(f"reconnects.{self.role}", self.reconnects)
             self._stats.drop(f"{self.role}_buffer", self.buffer.dropped)
             self.buffer.close(ended_by)
             self._notify()

@@ -29,7 +29,7 @@ class Writer:
     ) -> None:
         self.sink = sink
         self.buffer = buffer
-        self.failed: SinkError | None = None
+        self.failed: Exception | None = None
         self.written = 0
         self._stats = stats
         self._clock = clock
@@ -70,6 +70,10 @@ class Writer:
             self.failed = error
             if self._opened.done() and self._opened.exception() is None:
                 log.error("%s", error)
+        except Exception as error:
+            # A defect of ours: the run must not go on as if this output were written.
+            self.failed = error
+            raise
         finally:
             # A sink that failed is closed too: a recording up to there stays playable.
             try:

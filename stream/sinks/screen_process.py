@@ -57,7 +57,11 @@ def main(title: str) -> None:
             cv2.imshow(title, pixels)
         if cv2.waitKey(1) in _KEYS_THAT_END:
             break
-        if size is not None and cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
+        try:
+            closed = size is not None and cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # some versions of OpenCV know nothing any more of a window the user has closed
+            closed = True
+        if closed:
             break
 
 

@@ -40,7 +40,9 @@ class Source(Protocol):
     name: str
     """Printable name: path or URL without its password."""
 
-    broken_frames: int
+    @property
+    def broken_frames(self) -> int:
+        """Frames so far that could not be decoded."""
 
     def open(self) -> StreamInfo:
         """Open it. Raises SourceError, naming what is wrong and what to do."""

@@ -219,18 +219,22 @@ def _declared(container: Any, stream: Any) -> _Declared:
 
 
 def _duration_ns(container: Any, stream: Any) -> int | None:
-    """Duration of the video; Matroska keeps a stream's own in a tag and only the longest in its header."""
+    """Duration of the video, from its first frame on.
+
+    Matroska keeps a stream's own duration in a tag, only the longest in its header, and counts both from time zero.
+    """
     rate_hz = rate_of(stream)
     if container.format.name == "avi" and stream.frames and rate_hz:
         # FFmpeg adapts the duration of a cut AVI to the size that is left; the frame count is still the header's.
         return round(stream.frames * 1e9 / rate_hz)
     if stream.duration:
         return to_ns(stream.duration, stream.time_base)
+    start_ns = to_ns(stream.start_time or 0, stream.time_base)
     tag = stream.metadata.get("DURATION", "")
     hours, _, rest = tag.partition(":")
     minutes, _, seconds = rest.partition(":")
     if seconds:
-        return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e9)
+        return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e9) - start_ns
     if container.duration and len(container.streams) == 1:
-        return int(container.duration) * 1_000_000_000 // av.time_base
+        return int(container.duration) * 1_000_000_000 // av.time_base - start_ns
     return None

@@ -49,11 +49,12 @@ class LiveSource(ABC):
         self._stream: Any = None
 
     @abstractmethod
-    def _explain(self, error: Exception) -> SourceError:
-        """The error for the user: names the source, says what to check."""
+    def _explain(self, error: Exception, waited_s: float) -> SourceError:
+        """The error for the user: names the source, says what to check. ``waited_s``: how long FFmpeg took to fail."""
 
     def open(self) -> StreamInfo:
         """Connect. Raises SourceError within about ``config.timeout_s`` if nothing answers."""
+        start_ns = self._clock.monotonic_ns()
         try:
             self._container = av.open(
                 self._input.url,
@@ -62,7 +63,7 @@ class LiveSource(ABC):
                 timeout=self._input.callback_timeout_s,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._explain(error) from None
+            raise self._explain(error, self._since_s(start_ns)) from None
         try:
             self._stream = video_stream(self._container, self.name)
             info = describe(self._stream, self.name, frame_count=None, live=True)
@@ -94,7 +95,7 @@ class LiveSource(ABC):
                 seq += 1
                 continue
             except av.FFmpegError as error:
-                raise self._explain(error) from None
+                raise self._explain(error, 0.0) from None
             for picture in pictures:
                 planes = reader.read(picture)
                 pts_ns = None if picture.pts is None else to_ns(picture.pts, picture.time_base)
@@ -120,11 +121,15 @@ class LiveSource(ABC):
     def _packets(self) -> Iterator[Any]:
         packets = self._container.demux(self._stream)
         while True:
+            start_ns = self._clock.monotonic_ns()
             try:
                 packet = next(packets)
             except StopIteration:
                 raise SourceError(f"{self.name}: the sender ended the stream") from None
             except (av.FFmpegError, OSError) as error:
-                raise self._explain(error) from None
+                raise self._explain(error, self._since_s(start_ns)) from None
             if packet.size:
                 yield packet
+
+    def _since_s(self, start_ns: int) -> float:
+        return (self._clock.monotonic_ns() - start_ns) / 1e9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import av
 
 from stream.clock import Clock
@@ -21,7 +23,10 @@ class NetworkSource(LiveSource):
     def __init__(self, config: SourceConfig, clock: Clock) -> None:
         super().__init__(network_input(config), config, clock)
 
-    def _explain(self, error: Exception) -> SourceError:
+    def _explain(self, error: Exception, waited_s: float) -> SourceError:
+        if waited_s >= 0.9 * self._config.timeout_s:
+            # FFmpeg reports some of its time-outs as "invalid data" or "input/output error".
+            error = TimeoutError()
         return SourceError(f"{self.name}: {advice(error, self._config.timeout_s)}")
 
 
@@ -66,8 +71,8 @@ def advice(error: Exception, timeout_s: float) -> str:
         return "the camera knows no such stream (404); check the path behind the host"
     if isinstance(error, av.ProtocolNotFoundError):
         return "the installed PyAV is built without this protocol; relay the stream as rtsp:// or udp://"
-    if isinstance(error, av.InvalidDataError):
-        return "what it sends is not a video stream; check port and path"
+    if isinstance(error, av.InvalidDataError) or getattr(error, "errno", None) == errno.EIO:
+        return "the connection was cut, or what it sends is not a video stream; check port, path and the sender"
     if isinstance(error, av.EOFError):
         return "the sender ended the stream"
     return f"{text}; check host, port and path, and that this machine reaches them"

@@ -36,9 +36,9 @@ def open_source(config: SourceConfig, role: Role, clock: Clock) -> Source:
     if is_video_device(url):
         return V4L2Source(config, clock)
     path = Path(url).expanduser()
-    if path.is_dir() or is_image(path):
+    if url and (path.is_dir() or is_image(path)):
         return FolderSource(path, config, clock)
-    if path.exists():
+    if url and path.exists():
         return FileSource(path, config, clock)
     raise SourceError(
         f"no such file {url!r}; a source is a video file, a folder of images, a URL such as rtsp://..., "

@@ -19,7 +19,7 @@ class V4L2Source(LiveSource):
     def __init__(self, config: SourceConfig, clock: Clock) -> None:
         super().__init__(v4l2_input(config), config, clock)
 
-    def _explain(self, error: Exception) -> SourceError:
+    def _explain(self, error: Exception, waited_s: float) -> SourceError:
         code = getattr(error, "errno", None)
         if code == errno.ENOENT or code == errno.ENODEV:
             advice = "no such device; is the camera plugged in? (ls /dev/video* shows what there is)"

@@ -17,7 +17,7 @@ from stream.sync.track import NS_PER_MS, NS_PER_S, Stamped, Track
 JITTER = 1.1
 """Stamps jitter: two regular streams half a period apart must not flicker between good and degraded."""
 
-SETTLED = 0.9
+SETTLED = 0.4
 """Live: a partner frame this share of its period before the leader's is the nearest; the next cannot be nearer
 unless its stamp is a fifth of a period early. Saves most of a frame's period of latency."""
 

@@ -52,15 +52,27 @@ class View:
 
     def project(self, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Own pixel coordinates of world points (..., 3), Z > 0: (..., 2)."""
-        depth = points_m[..., 2]
-        x = (self.visible_size[0] - 1) / 2 + self.focal_px * (points_m[..., 0] - self.lens.x_m) / depth
-        y = self.horizon_px + self.focal_px * (self.lens.height_m - points_m[..., 1]) / depth
+        scaled = self.focal_px / points_m[..., 2]
+        x = (self.visible_size[0] - 1) / 2 + scaled * (points_m[..., 0] - self.lens.x_m)
+        y = self.horizon_px + scaled * (self.lens.height_m - points_m[..., 1])
         m = self.matrix
-        return np.stack([m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]], axis=-1)
+        pixels = np.empty((*x.shape, 2))
+        pixels[..., 0] = m[0, 0] * x + m[0, 1] * y + m[0, 2]
+        pixels[..., 1] = m[1, 0] * x + m[1, 1] * y + m[1, 2]
+        return pixels
 
-    def scale_px(self, depth_m: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def scale_px(self, depth_m: float) -> float:
         """Own pixels to a metre at a depth."""
-        return np.asarray(self.focal_px * self.zoom / np.asarray(depth_m))
+        return self.focal_px * self.zoom / depth_m
+
+    def may_show(self, x_m: float, z_m: float, radius_m: float) -> bool:
+        """Whether a thing within ``radius_m`` of an upright axis could reach into the picture."""
+        if z_m < 1.0:
+            return False
+        axis = self.project(np.array([(x_m, 0.0, z_m), (x_m, 2.0, z_m)]))
+        reach = (radius_m + 1.0) * self.scale_px(z_m)
+        low, high = axis.min(axis=0) - reach, axis.max(axis=0) + reach
+        return bool(high[0] >= 0 and high[1] >= 0 and low[0] < self.size[0] and low[1] < self.size[1])
 
     def rays(self, oversample: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Directions (dx, dy up) with dz = 1 of every sub-pixel, float32 (H*n, W*n) each."""

@@ -63,7 +63,7 @@ class Canvas:
         inside = 0 <= column < width and 0 <= row < height
         if inside and self.depth[row, column] < point_m[2] - 0.3:
             return
-        metre_px = float(self.view.scale_px(point_m[2]))
+        metre_px = self.view.scale_px(point_m[2])
         raster.add_glow(
             self.image,
             np.float32(x),

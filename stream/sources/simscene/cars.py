@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.sources.simscene import raster
 from stream.sources.simscene.camera import View
 from stream.sources.simscene.canvas import Canvas, Light, Rgb
-from stream.sources.simscene.panels import draw_panel
+from stream.sources.simscene.panels import Panel, draw_panels
 from stream.sources.simscene.sprites import Sheet, Sprite
 
 _PX_PER_M = 64.0
@@ -22,6 +21,7 @@ _WHEELS_M = (0.85, 3.45)
 _WHEEL_M = 0.32
 _GLASS: Rgb = (0.02, 0.025, 0.03)
 _RUBBER: Rgb = (0.02, 0.02, 0.02)
+Edge = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,94 +62,78 @@ class Car:
 
     def draw(self, canvas: Canvas, light: Light) -> None:
         """Draw the panels that face the camera, far ones first, then the lamps' glare."""
-        if min(self._corner(b, 0, 0)[2] for b in (0, LENGTH_M)) < 2.0:
+        x, _, z = self._corner(LENGTH_M / 2, 0, 0)
+        if min(self._corner(back, 0, 0)[2] for back in (0, LENGTH_M)) < 2.0 or not canvas.view.may_show(x, z, 3.0):
             return
         if canvas.role == "visible":
             self._shadow(canvas)
         panels = self._panels()
-        eye = np.array([canvas.view.lens.x_m, canvas.view.lens.height_m, 0.0])
-        panels.sort(key=lambda panel: -float(np.linalg.norm(panel[1].mean(axis=0) - eye)))
-        level = light(*self._corner(LENGTH_M / 2, 1.0, 0))
-        nearest = min(float(corners[:, 2].min()) for _, corners, _ in panels)
-        for sprite, corners, facing_up in panels:
-            gain = level * (0.65 + 0.5 * facing_up)
-            draw_panel(canvas, corners, sprite, gain, nearest, fixed=self._fixed)
+        eye = (canvas.view.lens.x_m, canvas.view.lens.height_m, 0.0)
+        panels.sort(key=lambda panel: -sum(math.dist(corner, eye) for corner in panel.corners_m))
+        nearest = min(corner[2] for panel in panels for corner in panel.corners_m)
+        draw_panels(canvas, panels, light(x, 1.0, z), nearest, fixed=self._fixed)
         if self._lamps:
             self._draw_lamps(canvas)
 
     def extent_px(self, view: View) -> tuple[float, float, float, float]:
         """Left, top, right, bottom in the view's pixels."""
-        corners = np.concatenate([corners for _, corners, _ in self._panels()])
+        corners = np.array([corner for panel in self._panels() for corner in panel.corners_m])
         corners[:, 2] = np.maximum(corners[:, 2], 0.5)
         pixels = view.project(corners)
         return (*pixels.min(axis=0).tolist(), *pixels.max(axis=0).tolist())
 
-    def _panels(self) -> list[tuple[Sprite, NDArray[np.float64], float]]:
-        """(sprite, four corners, how much it faces up)."""
-        sheets = _sheets(self._paint)
-        c, half, roof_half = self._corner, WIDTH_M / 2, 0.62
-        roof0, roof1 = (1.9, 1.44), (3.35, 1.42)
-        quads = [
-            ("front", (c(0, _BONNET_M, half), c(0, _BONNET_M, -half), c(0, 0, -half), c(0, 0, half)), 0.0),
-            (
-                "bonnet",
-                (c(1.1, _WAIST_M, 0.84), c(1.1, _WAIST_M, -0.84), c(0, _BONNET_M, -half), c(0, _BONNET_M, half)),
-                1.0,
-            ),
-            (
-                "screen",
-                (c(*roof0, roof_half), c(*roof0, -roof_half), c(1.1, _WAIST_M, -0.84), c(1.1, _WAIST_M, 0.84)),
-                0.6,
-            ),
-            ("roof", (c(*roof1, roof_half), c(*roof1, -roof_half), c(*roof0, -roof_half), c(*roof0, roof_half)), 1.0),
-            (
-                "rear_screen",
-                (c(*roof1, -roof_half), c(*roof1, roof_half), c(4.1, _WAIST_M, 0.84), c(4.1, _WAIST_M, -0.84)),
-                0.5,
-            ),
-            (
-                "rear",
-                (
-                    c(LENGTH_M, _WAIST_M, -half),
-                    c(LENGTH_M, _WAIST_M, half),
-                    c(LENGTH_M, 0, half),
-                    c(LENGTH_M, 0, -half),
-                ),
-                0.0,
-            ),
-            (
-                "boot",
-                (c(4.1, _WAIST_M, -0.84), c(4.1, _WAIST_M, 0.84), c(LENGTH_M, 0.94, half), c(LENGTH_M, 0.94, -half)),
-                1.0,
-            ),
+    def _panels(self) -> list[Panel]:
+        sheets = sheets_of(self._paint)
+        c, half, roof = self._corner, WIDTH_M / 2, 0.62
+        # Half widths of the edges that panels share, from front to back: (behind the front, up, half width).
+        nose, cowl, top_front, top_back = (
+            (0.0, _BONNET_M, half),
+            (1.1, _WAIST_M, 0.84),
+            (1.9, 1.44, roof),
+            (3.35, 1.42, roof),
+        )
+        deck, tail = (4.1, _WAIST_M, 0.84), (LENGTH_M, 0.94, half)
+
+        def across(name: str, high: Edge, low: Edge, side: int, up: float) -> Panel:
+            corners = (
+                c(*high[:2], side * high[2]),
+                c(*high[:2], -side * high[2]),
+                c(*low[:2], -side * low[2]),
+                c(*low[:2], side * low[2]),
+            )
+            return Panel(sheets[name], corners, up)
+
+        panels = [
+            across("front", nose, (0.0, 0.0, half), 1, 0.0),
+            across("bonnet", cowl, nose, 1, 1.0),
+            across("screen", top_front, cowl, 1, 0.6),
+            across("roof", top_back, top_front, 1, 1.0),
+            across("rear_screen", top_back, deck, -1, 0.5),
+            across("boot", deck, tail, -1, 1.0),
+            across("rear", tail, (LENGTH_M, 0.0, half), -1, 0.0),
         ]
         for side in (1, -1):
-            start, end = (LENGTH_M, 0.0) if side > 0 else (0.0, LENGTH_M)
-            lower = (
-                c(start, _WAIST_M, half * side),
-                c(end, _WAIST_M, half * side),
-                c(end, 0, half * side),
-                c(start, 0, half * side),
-            )
-            upper = (
-                c(start, 1.44, roof_half * side),
-                c(end, 1.44, roof_half * side),
-                c(end, _WAIST_M, 0.86 * side),
-                c(start, _WAIST_M, 0.86 * side),
-            )
             # Seen from its right a car's front is at the picture's right, as in the sheets.
-            ending = "" if side > 0 else "_mirrored"
-            quads += [("side" + ending, lower, 0.0), ("windows" + ending, upper, 0.0)]
-        return [(sheets[name], np.array(corners), up) for name, corners, up in quads]
+            start, end, ending = (LENGTH_M, 0.0, "") if side > 0 else (0.0, LENGTH_M, "_mirrored")
+            for name, high, low in (
+                ("side", (_WAIST_M, half), (0.0, half)),
+                ("windows", (1.44, roof), (_WAIST_M, 0.86)),
+            ):
+                corners = tuple(
+                    c(back, up, wide * side)
+                    for back, (up, wide) in ((start, high), (end, high), (end, low), (start, low))
+                )
+                panels.append(Panel(sheets[name + ending], corners))
+        return panels
 
     def _shadow(self, canvas: Canvas) -> None:
         x, _, z = self._corner(LENGTH_M / 2, 0, 0)
         foot = canvas.view.project(np.array((x, 0.0, z)))
         long = canvas.view.project(np.array([self._corner(-0.4, 0, 0), self._corner(LENGTH_M + 0.4, 0, 0)]))
-        metre_px = float(canvas.view.scale_px(z))
+        metre_px = canvas.view.scale_px(z)
         rx = max(abs(float(long[0, 0] - long[1, 0])) * 0.6, 1.35 * metre_px)
         ry = max(abs(float(long[0, 1] - long[1, 1])) * 0.62, 0.2 * metre_px)
-        raster.shade_ground(canvas.image, canvas.depth, *foot.astype(np.float32), rx, ry, 0.75)
+        raster.shade_ground(canvas.image, canvas.depth, foot[0], foot[1], rx, ry, 0.75)
 
     def _draw_lamps(self, canvas: Canvas) -> None:
         towards = self._cos < 0
@@ -179,7 +163,8 @@ class Car:
 
 
 @lru_cache(maxsize=32)
-def _sheets(paint: Paint) -> dict[str, Sprite]:
+def sheets_of(paint: Paint) -> dict[str, Sprite]:
+    """The painted panels of a car, by name (made at the first call: some 20 ms)."""
     cold_c, hot = paint.ambient_c - 2.5, paint.warmth
     sheets = {
         "front": _front(paint, cold_c, hot),
@@ -239,6 +224,7 @@ def _front(paint: Paint, cold_c: float, hot: float) -> Sprite:
     )
     for x in (0.23, 1.55):
         sheet.fill(sheet.ellipse(x, 0.64, 0.17, 0.09), (0.4, 0.42, 0.45), cold_c + hot * 10)
+    sheet.spread_heat(3)
     return sheet.finish()
 
 
@@ -264,6 +250,7 @@ def _rear(paint: Paint, cold_c: float, hot: float) -> Sprite:
             cold_c + hot * 5,
         )
     sheet.fill(sheet.ellipse(1.35, 0.25, 0.055, 0.055), (0.02, 0.02, 0.02), cold_c + hot * 48)
+    sheet.spread_heat(3)
     return sheet.finish()
 
 
@@ -291,6 +278,7 @@ def _side(paint: Paint, cold_c: float, hot: float, mirrored: bool) -> Sprite:
         sheet.fill(sheet.ellipse(wheel, _WHEEL_M, _WHEEL_M, _WHEEL_M), _RUBBER, cold_c + hot * 12)
         sheet.fill(sheet.ellipse(wheel, _WHEEL_M, 0.2, 0.2), (0.22, 0.22, 0.23), cold_c + hot * 17)
         sheet.fill(sheet.ellipse(wheel, _WHEEL_M, 0.09, 0.09), (0.08, 0.08, 0.08), cold_c + hot * 24)
+    sheet.spread_heat(3)
     return sheet.finish()
 
 
@@ -305,4 +293,5 @@ def _windows(paint: Paint, glass_c: float, mirrored: bool) -> Sprite:
         [(2.64, 0.04), (2.64, 0.46), (3.3, 0.46), (3.85, 0.04)],
     ):
         sheet.fill(sheet.polygon(corners), _GLASS, glass_c + 1.5, 0.8 + 1.6 * sheet.y)
+    sheet.spread_heat(3)
     return sheet.finish()

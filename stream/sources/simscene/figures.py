@@ -56,48 +56,54 @@ class Figure:
         grain: float = 1.0,
     ) -> None:
         """Add a stick. ``rim_c``: how much colder it looks at its silhouette; ``grain``: strength of its texture."""
-        self._ends.append((self._place(start), self._place(end)))
+        self._ends.append((start, end))
         self._looks.append((*radii_m, *colour, celsius, rim_c, grain, len(self._ends) * 0.37 + self._phase))
 
-    def _place(self, point: Point) -> Point:
-        ahead, up, left = point
+    def _place(self) -> NDArray[np.float64]:
+        """World points of all ends, (N, 2, 3)."""
+        local = np.array(self._ends)
         sin, cos = self._forward
-        return self.x_m + ahead * sin - left * cos, up, self.depth_m + ahead * cos + left * sin
+        world = np.empty_like(local)
+        world[..., 0] = self.x_m + local[..., 0] * sin - local[..., 2] * cos
+        world[..., 1] = local[..., 1]
+        world[..., 2] = self.depth_m + local[..., 0] * cos + local[..., 2] * sin
+        return world
 
     def draw(self, canvas: Canvas, light: Light) -> None:
         """Draw it, farthest sticks first."""
-        ends, looks = np.array(self._ends), np.array(self._looks)
-        order = np.argsort(-ends[:, :, 2].mean(axis=1), kind="stable")
+        view = canvas.view
+        if not view.may_show(self.x_m, self.depth_m, 1.0):
+            return
+        ends, looks = self._place(), np.array(self._looks)
+        order = np.argsort(-ends[:, 0, 2] - ends[:, 1, 2], kind="stable")
         ends, looks = ends[order], looks[order]
-        pixels = canvas.view.project(ends)
-        scale = canvas.view.scale_px(ends[..., 2])
+        pixels = view.project(ends)
+        metre_px = view.scale_px(self.depth_m)
         sticks = np.zeros((len(ends), raster.CAPSULE_COLUMNS), np.float32)
         sticks[:, 0:2], sticks[:, 3:5] = pixels[:, 0], pixels[:, 1]
-        sticks[:, 2], sticks[:, 5] = looks[:, 0] * scale[:, 0], looks[:, 1] * scale[:, 1]
+        sticks[:, 2], sticks[:, 5] = looks[:, 0] * metre_px, looks[:, 1] * metre_px
         sticks[:, 6] = self.depth_m - 0.3
         sticks[:, 13] = looks[:, 8]
         if canvas.role == "visible":
             sticks[:, 7:10] = looks[:, 2:5] * light(self.x_m, 1.2, self.depth_m)
             sticks[:, 10] = 1.0
             sticks[:, 11] = 0.25
-            sticks[:, 12] = looks[:, 7] * 0.10
+            sticks[:, 12] = looks[:, 7] * 0.08
+            x, y = view.project(np.array((self.x_m, 0.0, self.depth_m)))
+            wide = 0.45 * metre_px
+            raster.shade_ground(canvas.image, canvas.depth, x, y, wide, wide * 0.3, 0.5)
         else:
             sticks[:, 7] = looks[:, 5]
             sticks[:, 11] = looks[:, 6]
-            sticks[:, 12] = looks[:, 7] * 0.55
-        if canvas.role == "visible":
-            foot = canvas.view.project(np.array((self.x_m, 0.0, self.depth_m)))
-            wide = 0.45 * float(canvas.view.scale_px(self.depth_m))
-            raster.shade_ground(canvas.image, canvas.depth, *foot.astype(np.float32), wide, wide * 0.3, 0.5)
+            sticks[:, 12] = looks[:, 7] * 0.45
         raster.draw_capsules(
             canvas.image, canvas.depth, sticks, canvas.tile, _LIGHT_DIRECTION, np.float32(canvas.soft_px)
         )
 
     def extent_px(self, view: View) -> tuple[float, float, float, float]:
         """Left, top, right, bottom in the view's pixels."""
-        ends, looks = np.array(self._ends), np.array(self._looks)
-        radii = (looks[:, 0:2] * view.scale_px(ends[..., 2]))[..., None]
-        pixels = view.project(ends)
+        radii = np.array(self._looks)[:, 0:2, None] * view.scale_px(self.depth_m)
+        pixels = view.project(self._place())
         low, high = (pixels - radii).min(axis=(0, 1)), (pixels + radii).max(axis=(0, 1))
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 

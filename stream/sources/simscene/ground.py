@@ -41,9 +41,10 @@ def _markings(work: Paintwork, x: F32, z: F32, side: F32, fine: F32, air_c: floa
     zebra = (z > ZEBRA_M[0]) & (z < ZEBRA_M[1]) & (side < ROAD_HALF_M - 0.35) & ((x + 50) % 1.0 < 0.52)
     in_crossing = (z > ZEBRA_M[0] - 1.6) & (z < ZEBRA_M[1] + 1.6)
     dashes = (side < 0.07) & (z % 6 < 3) & ~in_crossing
-    stop = (((z > ZEBRA_M[1] + 0.9) & (z < ZEBRA_M[1] + 1.25) & (x < 0)) | ((z > ZEBRA_M[0] - 1.25) & (z < ZEBRA_M[0] - 0.9) & (x > 0))) & (
-        side < 3.3
-    )
+    stop = (
+        ((z > ZEBRA_M[1] + 0.9) & (z < ZEBRA_M[1] + 1.25) & (x < 0))
+        | ((z > ZEBRA_M[0] - 1.25) & (z < ZEBRA_M[0] - 0.9) & (x > 0))
+    ) & (side < 3.3)
     bay = (np.abs(side - 3.35) < 0.05) & ~in_crossing
     worn = fine > -1.5
     paint = (zebra | dashes | stop | bay) & worn
@@ -72,18 +73,20 @@ def concrete(x: F32, z: F32, footprint: F32, tile: F32, air_c: float) -> Paintwo
     slab_x, slab_z = np.floor((x + 1) / 4.5), np.floor(z / 4.5)
     slab = cell_hash(slab_x, slab_z, 23)
     joint = ((x + 1) % 4.5 < 0.04) | (z % 4.5 < 0.04)
-    value = 0.30 * (1 + 0.16 * fine * near + 0.12 * large + 0.14 * (slab - 0.5))
+    value = 0.30 * (1 + 0.13 * fine * near + 0.08 * large + 0.14 * (slab - 0.5))
     value *= 1 - 0.5 * joint * seen(footprint, 0.06)
     stain = np.clip(fractal(tile, x + 17, z * 0.6, 0.035) - 0.9, 0, 1)
     value *= 1 - 0.5 * stain
     swing = 1.3 * np.sin(z * 0.16)
     tyres = np.exp(-(((np.abs(x - 1.5 - swing) - 0.8) / 0.14) ** 2))
     value *= 1 - 0.28 * tyres * np.clip(0.7 + 0.4 * large, 0, 1)
-    puddle = np.clip((fractal(tile, x * 0.5 + 40, z * 0.25, 0.05) - 1.25) * 4, 0, 1)
+    puddle = np.clip((fractal(tile, x * 0.5 + 40, z * 0.25, 0.12) - 1.9) * 2.5, 0, 1)
     tint = np.array((1.0, 0.97, 0.91), np.float32)
     work.albedo[:] = tint * (value * (1 - 0.55 * puddle))[:, None]
     work.albedo += np.array((0.10, 0.12, 0.14), np.float32) * puddle[:, None]
-    work.celsius[:] = air_c + 4.5 + 0.35 * large + 0.25 * fine * near + 0.8 * (slab - 0.5) + 0.6 * tyres - 4.0 * puddle - 0.6 * joint
+    work.celsius[:] = (
+        air_c + 4.5 + 0.35 * large + 0.25 * fine * near + 0.8 * (slab - 0.5) + 0.6 * tyres - 2.2 * puddle - 0.6 * joint
+    )
     grass = z > 33 + 1.2 * large
     blade = 1 + 0.45 * fine + 0.2 * large
     work.albedo[grass] = np.array((0.085, 0.11, 0.04), np.float32) * blade[grass, None]

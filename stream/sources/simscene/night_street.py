@@ -12,16 +12,16 @@ from stream.sources.base import Role
 from stream.sources.simscene import raster
 from stream.sources.simscene.camera import Lens, View
 from stream.sources.simscene.canvas import Actor, Canvas, Rgb
-from stream.sources.simscene.cars import Car, Paint
+from stream.sources.simscene.cars import Car, Paint, sheets_of
 from stream.sources.simscene.figures import Look, cyclist, dog, random_look, walker
 from stream.sources.simscene.ground import ROAD_HALF_M, ZEBRA_M, street
 from stream.sources.simscene.painting import OVERSAMPLE, Layers, blur
-from stream.sources.simscene.panels import draw_panel
+from stream.sources.simscene.panels import Panel, draw_panels
 from stream.sources.simscene.raycast import GROUND, SKY, Box, cast, crevice
 from stream.sources.simscene.scene import Scene, Still
 from stream.sources.simscene.sensor import Window
 from stream.sources.simscene.spec import SimSpec
-from stream.sources.simscene.surfaces import F32, Front, Paintwork, fractal, house_front, tree
+from stream.sources.simscene.surfaces import F32, TREE_M, Front, Paintwork, fractal, house_front, tree
 
 _AIR_C = 8.0
 _WALL_M = 9.6
@@ -94,7 +94,11 @@ class NightStreet(Scene):
         self._fronts, self._boxes = self._build(random)
         self._parked = self._park(random)
         self._trees = [
-            (side * (6.6 + float(random.uniform(0, 0.5))), z + float(random.uniform(-1.5, 1.5)), int(random.integers(1 << 20)))
+            (
+                side * (6.6 + float(random.uniform(0, 0.5))),
+                z + float(random.uniform(-1.5, 1.5)),
+                int(random.integers(1 << 20)),
+            )
             for side, z in ((1, 19.5), (-1, 23.0), (1, 36.0), (-1, 37.0), (1, 52.0), (-1, 66.0))
         ]
         paints = [Paint(_CAR_COLOURS[int(random.integers(len(_CAR_COLOURS)))], _AIR_C, 1.0) for _ in range(4)]
@@ -124,7 +128,13 @@ class NightStreet(Scene):
                 near, far = side * (_WALL_M + setback), side * (_WALL_M + 14)
                 boxes.append(Box("front", (min(near, far), 0, z), (max(near, far), height, z + length)))
                 fronts.append(
-                    Front(int(random.integers(1 << 16)), height, _AIR_C, float(random.uniform(0.2, 0.42)), bool(random.random() < 0.4))
+                    Front(
+                        int(random.integers(1 << 16)),
+                        height,
+                        _AIR_C,
+                        float(random.uniform(0.2, 0.42)),
+                        bool(random.random() < 0.4),
+                    )
                 )
                 z += length + (float(random.uniform(2.5, 5)) if random.random() < 0.3 else 0.0)
         boxes.append(Box("front", (-40, 0, 104), (40, 15, 118)))
@@ -136,8 +146,16 @@ class NightStreet(Scene):
         for lamp in self._lamps:
             foot = math.copysign(ROAD_HALF_M + 0.75, lamp.x_m)
             low, high = sorted((foot, foot - math.copysign(1.5, foot)))
-            boxes.append(Box("post", (foot - 0.07, 0, lamp.z_m - 0.07), (foot + 0.07, _LAMP_HEIGHT_M + 0.25, lamp.z_m + 0.07)))
-            boxes.append(Box("post", (low, _LAMP_HEIGHT_M + 0.17, lamp.z_m - 0.05), (high, _LAMP_HEIGHT_M + 0.27, lamp.z_m + 0.05)))
+            boxes.append(
+                Box("post", (foot - 0.07, 0, lamp.z_m - 0.07), (foot + 0.07, _LAMP_HEIGHT_M + 0.25, lamp.z_m + 0.07))
+            )
+            boxes.append(
+                Box(
+                    "post",
+                    (low, _LAMP_HEIGHT_M + 0.17, lamp.z_m - 0.05),
+                    (high, _LAMP_HEIGHT_M + 0.27, lamp.z_m + 0.05),
+                )
+            )
         return boxes
 
     @staticmethod
@@ -162,7 +180,9 @@ class NightStreet(Scene):
         hits = cast(view, boxes, OVERSAMPLE)
         layers = Layers(hits)
         on_ground = hits.box == GROUND
-        layers.put(on_ground, street(hits.x[on_ground], hits.z[on_ground], hits.footprint_m[on_ground], self.tile, _AIR_C))
+        layers.put(
+            on_ground, street(hits.x[on_ground], hits.z[on_ground], hits.footprint_m[on_ground], self.tile, _AIR_C)
+        )
         along, up = hits.on_wall()
         for number, box in enumerate(boxes):
             where = hits.box == number
@@ -171,7 +191,9 @@ class NightStreet(Scene):
                 layers.albedo[where] = 0.06
                 layers.celsius[where] = _AIR_C - 0.5
             elif where.any():
-                layers.put(where, house_front(front, along[where] - box.low[2], up[where], hits.footprint_m[where], self.tile))
+                layers.put(
+                    where, house_front(front, along[where] - box.low[2], up[where], hits.footprint_m[where], self.tile)
+                )
         sky = hits.box == SKY
         layers.put(sky, self._sky(hits.x[sky], hits.y[sky]))
         image = layers.temperature() if role == "infrared" else layers.light(self._irradiance(layers))
@@ -182,6 +204,8 @@ class NightStreet(Scene):
         if role == "infrared":
             canvas = Canvas(role, view, blur(image, 0.2), depth, self.tile)
         self._draw_lamps(canvas)
+        for driver in self._drivers:
+            sheets_of(driver.paint)
         return Still(view, canvas.image, depth, ground)
 
     def _sky(self, x: F32, y: F32) -> Paintwork:
@@ -201,14 +225,18 @@ class NightStreet(Scene):
         for lamp in self._lamps:
             dx, dy, dz = lamp.x_m - hits.x, _LAMP_HEIGHT_M - hits.y, lamp.z_m - hits.z
             distance2 = dx * dx + dy * dy + dz * dz + 0.3
-            facing = np.where(hits.box == GROUND, dy, np.where(hits.axis == 0, np.abs(dx), np.where(hits.axis == 2, dz * -1, dy)))
+            facing = np.where(
+                hits.box == GROUND, dy, np.where(hits.axis == 0, np.abs(dx), np.where(hits.axis == 2, dz * -1, dy))
+            )
             # The lantern throws its light down: little goes above its own height.
             throw = np.clip(0.30 + 1.1 * dy / np.sqrt(distance2), 0.02, 1.0)
             strength = lamp.power * np.maximum(facing, 0.0) * throw / distance2**1.5
             total += strength[..., None] * np.array(lamp.colour, np.float32)
         for front, box in zip(self._fronts, self._boxes, strict=True):
             if front is not None and front.shop and box.low[2] < 90:
-                total += self._shop_spill(hits.x, hits.y, hits.z, box)[..., None] * np.array((1.0, 0.8, 0.55), np.float32)
+                total += self._shop_spill(hits.x, hits.y, hits.z, box)[..., None] * np.array(
+                    (1.0, 0.8, 0.55), np.float32
+                )
         total *= crevice(hits, [box for box in self._boxes if box.low[2] < 80], 0.9)[..., None]
         return total
 
@@ -228,10 +256,11 @@ class NightStreet(Scene):
                 thing.draw(canvas, self.light)
                 continue
             x, z, seed = thing
-            corners = np.array([(x - 2.5, 7.0, z), (x + 2.5, 7.0, z), (x + 2.5, 0, z), (x - 2.5, 0, z)])
+            left, right, top = x - TREE_M[0] / 2, x + TREE_M[0] / 2, TREE_M[1]
+            corners = ((left, top, z), (right, top, z), (right, 0, z), (left, 0, z))
             # Leaves let light through and are lit from all around.
-            gain = 0.7 * self.light(x, 3.2, z) + 0.5 * self.light(x, 5.0, z - 1)
-            draw_panel(canvas, corners, tree(seed, _AIR_C), gain, z, fixed=True)
+            light = 1.0 * self.light(x, 3.2, z) + 0.7 * self.light(x, 5.0, z - 1)
+            draw_panels(canvas, [Panel(tree(seed, _AIR_C), corners)], light, z, fixed=True)
 
     def _draw_lamps(self, canvas: Canvas) -> None:
         for lamp in sorted(self._lamps, key=lambda one: -one.z_m):
@@ -300,7 +329,16 @@ class NightStreet(Scene):
             heading = math.pi if one.approaching else 0.0
             actors.append(walker(one.look, one.x_m, way_m, heading, gone_m % 1e4, one.phase))
             if one.with_dog:
-                actors.append(dog(one.x_m - 0.65, way_m + (-0.7 if one.approaching else 0.7), heading, gone_m % 1e4, one.phase, _AIR_C))
+                actors.append(
+                    dog(
+                        one.x_m - 0.65,
+                        way_m + (-0.7 if one.approaching else 0.7),
+                        heading,
+                        gone_m % 1e4,
+                        one.phase,
+                        _AIR_C,
+                    )
+                )
         x = self._crosser_x(t_s)
         if x < 10.5:
             actors.append(walker(self._crosser, x, sum(ZEBRA_M) / 2, math.pi / 2, (x + 20), 0.4))

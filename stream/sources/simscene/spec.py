@@ -145,7 +145,7 @@ def _whole(low: int, high: int) -> tuple[Callable[[str], int | None], str]:
 
 def _rate(text: str) -> Fraction | None:
     match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)(?:/(\d{1,6}))?", text, re.ASCII)
-    if match is None or match[2] is not None and int(match[2]) == 0:
+    if match is None or (match[2] is not None and int(match[2]) == 0):
         return None
     value = Fraction(match[1]) / int(match[2] or 1)
     return value if Fraction(1, 10) <= value <= 240 else None

@@ -57,9 +57,7 @@ class Sheet:
         """Where an ellipse covers the sheet."""
         return ((self.x - x) / rx) ** 2 + ((self.y - y) / ry) ** 2 < 1
 
-    def fill(
-        self, where: NDArray[np.bool_], colour: Rgb, celsius: float | F32, shade: F32 | None = None
-    ) -> None:
+    def fill(self, where: NDArray[np.bool_], colour: Rgb, celsius: float | F32, shade: F32 | None = None) -> None:
         """Paint an area in both bands. ``shade``: factor on the colour, the sheet's shape."""
         if shade is None:
             self.rgb[where] = np.array(colour, np.float32)
@@ -67,6 +65,15 @@ class Sheet:
             self.rgb[where] = np.array(colour, np.float32) * shade[where][:, None]
         self.celsius[where] = celsius[where] if isinstance(celsius, np.ndarray) else celsius
         self.opacity[where] = 1.0
+
+    def spread_heat(self, passes: int) -> None:
+        """Let temperatures flow into one another within the painted area, as in sheet metal."""
+        kept = self.opacity
+        for _ in range(passes):
+            for axis in (0, 1):
+                heat = sum(np.roll(self.celsius * kept, shift, axis) for shift in (-2, 0, 2))
+                weight = sum(np.roll(kept, shift, axis) for shift in (-2, 0, 2))
+                self.celsius = np.where(kept > 0, heat / np.maximum(weight, 1), self.celsius).astype(np.float32)
 
     def finish(self) -> Sprite:
         """Average the sub-pixels and make the smaller copies."""

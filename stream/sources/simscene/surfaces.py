@@ -230,10 +230,11 @@ def tree(seed: int, air_c: float) -> Sprite:
         cx, cy = float(random.normal(0, width_m * 0.17)), height_m * float(random.uniform(0.5, 0.86))
         radius = float(random.uniform(0.7, 1.25))
         crown = np.maximum(crown, 1 - np.hypot(x - cx, (y - cy) * 1.15) / radius)
-    density = crown + 0.28 * clump + 0.16 * leaf
+    rim = np.maximum(np.abs(x) / (width_m / 2), y / height_m)
+    density = crown + 0.28 * clump + 0.16 * leaf - 8 * np.maximum(rim - 0.88, 0)
     foliage = density > 0.12
     shade = np.clip(0.75 + 0.35 * leaf + 0.25 * clump + 0.5 * (density - 0.4), 0.12, 2.2)
     sheet.fill(
-        foliage, (0.055, 0.095, 0.03), air_c + 0.6 + 0.5 * clump + 0.4 * leaf - 0.5 * np.clip(density, 0, 1), shade
+        foliage, (0.055, 0.095, 0.03), air_c + 1.0 + 0.8 * clump + 0.7 * leaf - 0.8 * np.clip(density, 0, 1), shade
     )
     return sheet.finish()

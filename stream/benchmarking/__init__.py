@@ -1,0 +1,1 @@
+"""Measurements of this installation on this machine: engine, kernels, and whole conversions beside FFmpeg's."""

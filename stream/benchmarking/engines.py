@@ -1,0 +1,55 @@
+"""Latency of the student: from two 8-bit lumas in memory to the fused one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.engines import EngineError, load_engine
+from stream.benchmarking.inputs import textured_luma
+from stream.benchmarking.timing import measure_ms
+from stream.clock import Clock
+
+CANDIDATES = (
+    ("openvino", "fp32"),
+    ("openvino", "bf16"),
+    ("cuda_graph", "fp16"),
+    ("cuda_graph", "bf16"),
+)
+"""Engines and precisions that are tried. The torch engine, which is for checks, is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFigures:
+    """``measured``: a row for each engine, precision and size. ``unavailable``: "engine precision" -> why."""
+
+    measured: list[dict[str, Any]]
+    unavailable: dict[str, str]
+
+
+def measure_engines(model: str, sizes: Sequence[tuple[int, int]], clock: Clock, budget_s: float) -> EngineFigures:
+    """Measure all candidates that this machine runs, each size (width, height) for about ``budget_s`` seconds."""
+    measured: list[dict[str, Any]] = []
+    unavailable: dict[str, str] = {}
+    for name, precision in CANDIDATES:
+        try:
+            engine = load_engine(model, name, precision)
+        except EngineError as error:
+            unavailable[f"{name} {precision}"] = str(error)
+            continue
+        for width, height in sizes:
+            infrared, visible = (textured_luma(width, height, seed) for seed in (1, 2))
+            taken = measure_ms(lambda a=infrared, b=visible, e=engine: e.fuse(a, b), clock, budget_s)
+            measured.append(
+                {
+                    "engine": engine.name,
+                    "precision": engine.precision,
+                    "model": engine.model,
+                    "width": width,
+                    "height": height,
+                    "ms": taken.as_json(),
+                }
+            )
+        engine.close()
+    return EngineFigures(measured, unavailable)
