@@ -62,10 +62,13 @@ def test_yuvj_is_full_range_and_not_stretched(pixel_format: str) -> None:
     assert np.array_equal(planes.luma, luma)
 
 
-def test_range_of_the_picture_decides() -> None:
-    frame = picture(1)
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p"])
+def test_range_of_the_picture_decides(pixel_format: str) -> None:
+    frame = picture(1, pixel_format)
     frame.color_range = 2
-    assert PlaneReader().read(frame).color_range == "full"
+    planes = PlaneReader().read(frame)
+    assert planes.color_range == "full"
+    assert np.array_equal(planes.luma, numbered_luma(1))
 
 
 @pytest.mark.parametrize(("pixel_format", "top"), [("gray10le", 1023), ("gray12le", 4095), ("gray16le", 65535)])

@@ -93,7 +93,7 @@ def test_redaction(url: str, shown: str) -> None:
     assert redact(url) == shown
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(
     user=WORDS,
     password=st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), max_size=12),

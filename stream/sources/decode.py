@@ -89,7 +89,9 @@ class PlaneReader:
         name = picture.format.name
         if name not in _PLANAR_420 and name not in _SEMI_PLANAR_420:
             same = AvColorRange.JPEG if color_range == "full" else AvColorRange.MPEG
-            picture = self._reformatter.reformat(picture, format="yuv420p", src_color_range=same, dst_color_range=same)
+            # From yuvj to yuvj: PyAV 14 would squeeze the picture into plain yuv420p in spite of the ranges given.
+            target = "yuvj420p" if name.startswith("yuvj") else "yuv420p"
+            picture = self._reformatter.reformat(picture, format=target, src_color_range=same, dst_color_range=same)
             name = picture.format.name
         byte = np.dtype(np.uint8)
         if name in _SEMI_PLANAR_420:

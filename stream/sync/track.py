@@ -113,7 +113,7 @@ class Track:
         ``reach_ns`` away. Frames before the chosen one are dropped.
         """
         before, after = self._neighbours(t_ns)
-        nearest = min((s for s in (before, after) if s is not None), key=lambda s: -s.t_ns, default=None)
+        nearest = min((s for s in (before, after) if s is not None), key=lambda s: abs(s.t_ns - t_ns), default=None)
         if nearest is None:
             return None, False
         near = abs(nearest.t_ns - t_ns) <= limit_ns

@@ -52,9 +52,9 @@ class Car:
         return self._x_m, self._z_m
 
     @property
-    def comes_closer(self) -> bool:
-        """Whether its lamps point at the camera."""
-        return self._lamps and self._cos < -0.7
+    def heads(self) -> int:
+        """-1 towards the camera, 1 away from it."""
+        return -1 if self._cos < 0 else 1
 
     def _corner(self, back: float, up: float, right: float) -> tuple[float, float, float]:
         """World point of ``back`` metres behind the front, ``up``, and ``right`` of its axis as the driver sees it."""
@@ -63,7 +63,7 @@ class Car:
     def draw(self, canvas: Canvas, light: Light) -> None:
         """Draw the panels that face the camera, far ones first, then the lamps' glare."""
         x, _, z = self._corner(LENGTH_M / 2, 0, 0)
-        if min(self._corner(back, 0, 0)[2] for back in (0, LENGTH_M)) < 2.0 or not canvas.view.may_show(x, z, 3.0):
+        if not canvas.view.may_show(x, z, 3.0):
             return
         if canvas.role == "visible":
             self._shadow(canvas)

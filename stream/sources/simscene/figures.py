@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,7 +247,7 @@ def cyclist(look: Look, x_m: float, z_m: float, heading_rad: float, ridden_m: fl
     wheel_m, cold_c = 0.34, look.trousers_c - 5
     for hub in (-0.5, 0.53):
         rim = [(hub + wheel_m * math.cos(a), wheel_m + wheel_m * math.sin(a), 0.0) for a in np.arange(13) * math.pi / 6]
-        for start, end in zip(rim, rim[1:], strict=False):
+        for start, end in pairwise(rim):
             figure.stick(start, end, (0.022, 0.022), rubber, cold_c + 2, rim_c=0.5)
         for spoke in range(3):
             angle = ridden_m / wheel_m * -1 + spoke * math.pi / 3

@@ -25,7 +25,7 @@ def street(x: F32, z: F32, footprint: F32, tile: F32, air_c: float) -> Paintwork
     wheels = np.exp(-(((np.abs(side - 1.75) - 0.75) / 0.28) ** 2))
     asphalt *= 1 + 0.12 * wheels
     work.albedo[:] = np.array((1.0, 0.98, 0.95), np.float32) * asphalt[:, None]
-    work.celsius[:] = air_c + 3.2 + 0.30 * large + 0.18 * fine * near + 0.9 * wheels - 0.4 * (patch > 0.78)
+    work.celsius[:] = air_c + 3.2 + 0.40 * large + 0.25 * fine * near + 0.9 * wheels - 0.4 * (patch > 0.78)
 
     _markings(work, x, z, side, fine, air_c)
     kerb = (side > ROAD_HALF_M) & (side < ROAD_HALF_M + 0.28)

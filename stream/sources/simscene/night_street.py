@@ -1,4 +1,4 @@
-"""``night-street``: a street at night, lit by lamps, windows and headlights; people are hardly seen outside the light."""
+"""``night-street``: a street at night, lit by lamps, windows and headlights; people hardly show outside the light."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class _Driver:
         run_m = self.speed_mps * ((t_s - self.delay_s) % _CYCLE_S)
         if self.approaching:
             return _SPAN_M - run_m
-        return 4.0 + run_m
+        return run_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +314,7 @@ class NightStreet(Scene):
         cars = []
         for driver in self._drivers:
             front = driver.front_z(t_s)
-            if not (2.0 < front < 100.0) or (not driver.approaching and front - 4.4 < 2.0):
+            if front > 100.0:
                 continue
             heading = math.pi if driver.approaching else 0.0
             cars.append(Car(driver.paint, driver.lane_m, front, heading, lamps=True))
@@ -365,8 +365,6 @@ class NightStreet(Scene):
             return
         view = canvas.view
         for car in self._cars(t_s):
-            if not car.comes_closer:
-                continue
             x, z = car.front
             raster.add_beam(
                 canvas.image,
@@ -378,5 +376,6 @@ class NightStreet(Scene):
                 np.float32(view.horizon_px),
                 np.float32(x),
                 np.float32(z),
+                np.float32(car.heads),
                 np.array((2.6, 2.5, 2.2), np.float32),
             )

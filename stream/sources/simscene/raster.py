@@ -184,22 +184,24 @@ def add_glow(image, x, y, core_px, halo_px, colour, halo, stretch):  # pragma: n
 
 
 @njit(
-    "void(float32[:,:,::1],float32[:,::1],float32[:,::1],float32,float32,float32,float32,float32,float32,float32[::1])",
+    "void(float32[:,:,::1],float32[:,::1],float32[:,::1],float32,float32,float32,float32,float32,float32,float32,float32[::1])",
     nogil=True,
     cache=True,
     fastmath=True,
 )
 def add_beam(
-    image, albedo, depth, focal_px, camera_x_m, camera_height_m, horizon_px, x_m, z_m, colour
+    image, albedo, depth, focal_px, camera_x_m, camera_height_m, horizon_px, x_m, z_m, heads, colour
 ):  # pragma: no cover - compiled
-    """Light the ground before a car at (``x_m``, ``z_m``) that comes towards the camera. ``albedo``: 0 off the ground.
+    """Light the ground before a car whose front is at (``x_m``, ``z_m``); ``heads``: -1 towards the camera, 1 away.
+
+    ``albedo``: 0 off the ground.
 
     The dipped beam: bright from 2 to 15 m, spreading; only for the upright visible view, whose rows have one depth.
     """
     height, width, channels = image.shape
     for y in range(int(horizon_px) + 2, height):
         ground_z = focal_px * camera_height_m / (y - horizon_px)
-        ahead = z_m - ground_z
+        ahead = heads * (ground_z - z_m)
         if ahead < np.float32(0.2) or ahead > np.float32(32.0):
             continue
         spread = np.float32(0.7) + np.float32(0.13) * ahead

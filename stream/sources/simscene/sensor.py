@@ -91,9 +91,9 @@ class InfraredSensor:
         """Flat indices of the pixels of raw pictures that are stuck at 0 or 16383."""
         return self._dead
 
-    def expose(self, kelvin_free: NDArray[np.float32], key: int, *, clean: bool) -> Rendered:
-        """``kelvin_free``: degrees Celsius, float32 (H, W, 1)."""
-        height, width = kelvin_free.shape[:2]
+    def expose(self, celsius: NDArray[np.float32], key: int, *, clean: bool) -> Rendered:
+        """``celsius``: degrees Celsius, float32 (H, W, 1)."""
+        height, width = celsius.shape[:2]
         offsets = _row_offsets(self._spec.seed, key, height, width)
         netd_c = np.float32(0) if clean else self._netd_c
         columns_c = np.zeros(width, np.float32) if clean else self._columns_c
@@ -101,13 +101,13 @@ class InfraredSensor:
         rows_c = self._noise[offsets] * netd_c * np.float32(0.4)
         if self._spec.bits == 16:
             counts = np.empty((height, width), np.uint16)
-            _expose_counts(kelvin_free, self._noise, offsets, netd_c, columns_c, rows_c, counts)
+            _expose_counts(celsius, self._noise, offsets, netd_c, columns_c, rows_c, counts)
             if not clean:
                 counts.reshape(-1)[self._dead] = self._dead_counts
             return Rendered(counts)
         grey = np.empty((height, width), np.uint8)
         low, high = np.float32(self._window.low_c), np.float32(self._window.high_c)
-        _expose_grey(kelvin_free, self._noise, offsets, netd_c, columns_c, rows_c, low, high, grey)
+        _expose_grey(celsius, self._noise, offsets, netd_c, columns_c, rows_c, low, high, grey)
         return Rendered(grey)
 
 

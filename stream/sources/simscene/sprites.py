@@ -57,7 +57,13 @@ class Sheet:
         """Where an ellipse covers the sheet."""
         return ((self.x - x) / rx) ** 2 + ((self.y - y) / ry) ** 2 < 1
 
-    def fill(self, where: NDArray[np.bool_], colour: Rgb, celsius: float | F32, shade: F32 | None = None) -> None:
+    def fill(
+        self,
+        where: NDArray[np.bool_],
+        colour: Rgb,
+        celsius: float | NDArray[np.floating],
+        shade: NDArray[np.floating] | None = None,
+    ) -> None:
         """Paint an area in both bands. ``shade``: factor on the colour, the sheet's shape."""
         if shade is None:
             self.rgb[where] = np.array(colour, np.float32)

@@ -34,7 +34,7 @@ def cell_hash(a: NDArray[np.floating], b: NDArray[np.floating], seed: int) -> F3
     return (value - np.floor(value)).astype(np.float32)
 
 
-def fractal(tile: F32, u_m: F32, v_m: F32, texel_m: float) -> F32:
+def fractal(tile: F32, u_m: NDArray[np.floating], v_m: NDArray[np.floating], texel_m: float) -> F32:
     """Samples of a tile laid out with texels of ``texel_m`` metres; (N,)."""
     shape = (1, u_m.size)
     u, v = (u_m / texel_m).astype(np.float32).reshape(shape), (v_m / texel_m).astype(np.float32).reshape(shape)
@@ -100,7 +100,7 @@ def house_front(front: Front, along: F32, up: F32, footprint: F32, tile: F32) ->
     work.albedo[:] = wall * np.clip(value, 0.1, 2.5)[:, None]
     settled = np.exp(-np.maximum(0, up - 0.1) / 1.2)
     work.albedo *= (1 - 0.35 * settled)[:, None]
-    work.celsius[:] = front.air_c + 1.6 + float(random.uniform(-0.9, 0.9)) + 0.35 * grime + 0.4 * large
+    work.celsius[:] = front.air_c + 1.6 + float(random.uniform(-0.9, 0.9)) + 0.5 * grime + 0.6 * large
     work.celsius += np.where(ledge, 0.9, 0) - 0.9 * cornice + 0.12 * (value - 1)
 
     has_windows = (storey >= (1 if front.shop else 0)) & (up < front.height_m - 1.0) & (number >= -400)
@@ -230,8 +230,8 @@ def tree(seed: int, air_c: float) -> Sprite:
         cx, cy = float(random.normal(0, width_m * 0.17)), height_m * float(random.uniform(0.5, 0.86))
         radius = float(random.uniform(0.7, 1.25))
         crown = np.maximum(crown, 1 - np.hypot(x - cx, (y - cy) * 1.15) / radius)
-    rim = np.maximum(np.abs(x) / (width_m / 2), y / height_m)
-    density = crown + 0.28 * clump + 0.16 * leaf - 8 * np.maximum(rim - 0.88, 0)
+    rim = np.hypot(x / (width_m / 2), (y - 0.66 * height_m) / (0.34 * height_m))
+    density = crown + 0.28 * clump + 0.16 * leaf - 3.0 * np.maximum(rim - 0.72, 0)
     foliage = density > 0.12
     shade = np.clip(0.75 + 0.35 * leaf + 0.25 * clump + 0.5 * (density - 0.4), 0.12, 2.2)
     sheet.fill(
