@@ -37,7 +37,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 
 $(VENV_TRAIN)/.installed-train: pyproject.toml | $(VENV_TRAIN)/bin/python
 	$(VENV_TRAIN)/bin/python -m pip install $(PIP_FLAGS) $(TORCH_ARGS) '$(TORCH)'
-	$(VENV_TRAIN)/bin/python -m pip install $(PIP_FLAGS) -e '.[train,dev]'
+	$(VENV_TRAIN)/bin/python -m pip install $(PIP_FLAGS) -e '.[train-core,dev]'
 	@touch $@
 
 setup: $(VENV)/.installed-dev

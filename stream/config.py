@@ -76,7 +76,7 @@ class NormalizeConfig(StrictModel):
     """Infrared to 8 bit. ``auto``: ``plateau`` for 16-bit streams, ``none`` for 8-bit ones (the camera has done it)."""
 
     agc: Literal["auto", "none", "linear", "plateau"] = "auto"
-    plateau: Annotated[float, Field(gt=0, le=1)] = 0.02
+    plateau: Annotated[float, Field(gt=0, le=1)] = 0.01
     """Largest share of pixels one level may count for in plateau equalization."""
     clip_percent: Annotated[float, Field(ge=0, lt=50)] = 0.5
     smoothing_s: Annotated[float, Field(ge=0)] = 0.5

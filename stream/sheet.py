@@ -22,7 +22,7 @@ def contact_sheet(rows: Sequence[tuple[str, Picture]], titles: Sequence[str], wi
     """Pictures below each other, scaled to ``width_px`` (made even); full range.
 
     ``rows``: a label and a picture of as many equal columns as there are ``titles``, such as the composed picture
-    ``side-by-side``. An empty label takes no room. Raises ValueError without rows, and for signs that cannot be lettered.
+    ``side-by-side``. An empty label takes no room. Raises ValueError without rows, and for unknown signs.
     """
     if not rows:
         raise ValueError("a contact sheet needs at least one row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from models.engines import EngineError, load_engine
@@ -40,7 +41,7 @@ def measure_engines(model: str, sizes: Sequence[tuple[int, int]], clock: Clock, 
             continue
         for width, height in sizes:
             infrared, visible = (textured_luma(width, height, seed) for seed in (1, 2))
-            taken = measure_ms(lambda a=infrared, b=visible, e=engine: e.fuse(a, b), clock, budget_s)
+            taken = measure_ms(partial(engine.fuse, infrared, visible), clock, budget_s)
             measured.append(
                 {
                     "engine": engine.name,

@@ -25,7 +25,6 @@ _PATIENCE_S = 10.0
 def machine_facts(clock: Clock) -> dict[str, Any]:
     """Processor, operating system, versions, commit and load, ready for JSON; None for what cannot be had."""
     cpu = parse_cpuinfo(_text(Path("/proc/cpuinfo")))
-    git = shutil.which("git")
     return {
         "time": datetime.fromtimestamp(clock.now_ns() // 1_000_000_000, UTC).isoformat(),
         "cpu": cpu["model"],
@@ -37,7 +36,7 @@ def machine_facts(clock: Clock) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "ffmpeg": ffmpeg_version(),
-        "commit": first_line([git, "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]) if git else None,
+        "commit": _commit(),
     }
 
 
@@ -67,6 +66,14 @@ def first_line(command: Sequence[str]) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.splitlines()[0] if done.stdout else None
+
+
+def _commit() -> str | None:
+    git = shutil.which("git")
+    # An installed package may lie inside somebody else's repository.
+    if git is None or not (ROOT / ".git").exists():
+        return None
+    return first_line([git, "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"])
 
 
 def _version(package: str) -> str | None:

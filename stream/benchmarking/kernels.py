@@ -34,7 +34,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     """What is measured: a name and a call with everything ready for it."""
     luma, other = textured_luma(WIDTH_PX, HEIGHT_PX, 1), textured_luma(WIDTH_PX, HEIGHT_PX, 2)
     small = textured_luma(WIDTH_PX // 2, HEIGHT_PX // 2, 3)
-    counts = (luma.astype(np.uint16) << 4) + 7000
+    counts = (luma * 16.0 + 7000.0).astype(np.uint16)
     out, half = np.empty_like(luma), np.empty_like(small)
     identity = np.arange(256, dtype=np.uint8)
     hist = histogram(counts)

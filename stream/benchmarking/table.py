@@ -26,7 +26,7 @@ def facts_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{facts['ffmpeg'] or 'no ffmpeg executable'}; commit {facts['commit'] or 'unknown'}"
     load, processors = facts["load_average_1min"], facts["processors_usable"]
     if load is not None and load > processors / 2:
-        yield f"WARNING: the machine is busy (load {load} on {processors} processors): figures will be too high"
+        yield f"WARNING: the machine is busy (load {load} on {processors} processors): it would be faster alone"
 
 
 def engine_lines(figures: list[dict[str, Any]], unavailable: dict[str, str]) -> Iterator[str]:
@@ -59,8 +59,9 @@ def conversion_lines(figures: dict[str, Any]) -> Iterator[str]:
         yield f"FFmpeg's blend filter was not measured: {figures['why_no_ffmpeg']}"
     report = figures["nightglass"]["report"]
     stages = ", ".join(f"{name} {stage['p50']:.2f}" for name, stage in report["stage_ms"].items() if stage["p50"])
-    yield f"nightglass without the interpreter's start: {report['fps']:.1f} fps, {report['engine']} {report['precision']}"
-    yield f"stages, median ms: {stages}"
+    engine = f"{report['model']} on {report['engine']} {report['precision']}"
+    yield f"nightglass in its last run, without the interpreter's start: {report['fps']:.1f} fps, {engine}"
+    yield f"stages of that run, median ms: {stages}"
 
 
 _MS_HEAD = ("median ms", "p10", "p90", "min", "runs")
