@@ -1,8 +1,9 @@
 """The student's input and output: lumas to pixel-unshuffled features, and its maps to a fused luma.
 
-The student's trunk works on blocks of ``FACTOR`` x ``FACTOR`` pixels with features last (NHWC), which is how CPU engines
-hold them, so neither side is copied again. Feature order is that of ``torch.nn.functional.pixel_unshuffle``: row by
-row within a block; infrared's pixels before visible's, and in the maps gain of infrared, gain of visible, residual.
+The student's trunk works on blocks of ``FACTOR`` x ``FACTOR`` pixels with features last (NHWC), which is how CPU
+engines hold them, so neither side is copied again. Feature order is that of ``torch.nn.functional.pixel_unshuffle``:
+row by row within a block; infrared's pixels before visible's, and in the maps gain of infrared, gain of visible,
+residual.
 """
 
 from __future__ import annotations

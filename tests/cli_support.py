@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,12 +42,14 @@ class Done:
         return lines[-1].removeprefix(prefix)
 
 
-def nightglass(*arguments: object, cwd: Path | None = None) -> Done:
-    """Run a command in a fresh process and wait for it."""
+def nightglass(*arguments: object, cwd: Path | None = None, largest_file: int | None = None) -> Done:
+    """Run a command in a fresh process and wait for it. ``largest_file``: bytes after which writing a file fails."""
     _start_server()
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = _fork.Process(target=_run, args=([str(one) for one in arguments], str(out), str(err), cwd))
+        process = _fork.Process(
+            target=_run, args=([str(one) for one in arguments], str(out), str(err), cwd, largest_file)
+        )
         process.start()
         process.join(_LIMIT_S)
         if process.is_alive():
@@ -76,7 +79,7 @@ def _start_server() -> None:
             os.environ["PYTHONPATH"] = before
 
 
-def _run(arguments: Sequence[str], out: str, err: str, cwd: Path | None) -> None:
+def _run(arguments: Sequence[str], out: str, err: str, cwd: Path | None, largest_file: int | None) -> None:
     """In the new process."""
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         stream.flush()
@@ -85,6 +88,8 @@ def _run(arguments: Sequence[str], out: str, err: str, cwd: Path | None) -> None
         os.close(file)
     if cwd is not None:
         os.chdir(cwd)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     from stream.cli import main
 
     sys.exit(main(list(arguments)))

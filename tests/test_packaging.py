@@ -101,7 +101,7 @@ def test_the_tests_lint_first_and_torch_has_an_environment_of_its_own(workshop):
     assert not [call for call in calls if "torch" in call]
     calls = make("test-train", "TORCH=torch==9")
     torch = [call for call in calls if "pip install" in call and "torch==9" in call]
-    rest = [call for call in calls if "pip install" in call and "[train,dev]" in call]
+    rest = [call for call in calls if "pip install" in call and "[train-core,dev]" in call]
     assert len(torch) == len(rest) == 1 and calls.index(torch[0]) < calls.index(rest[0])
     assert calls[-1] == ".venv-train -m pytest -m torch"
 

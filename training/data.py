@@ -76,8 +76,8 @@ def data_hash(pairs: list[Pair]) -> str:
 class CropSampler:
     """Random square crops with flips, quarter turns and halving of large images.
 
-    ``sample(n)`` gives three float32 tensors (n, 1, crop, crop) in 0..1: infrared, visible and the target. The generator's state
-    can be saved and restored, so that a resumed run goes on with the same sequence.
+    ``sample(n)`` gives three float32 tensors (n, 1, crop, crop) in 0..1: infrared, visible and the target. The
+    generator's state can be saved and restored, so that a resumed run goes on with the same sequence.
     """
 
     def __init__(self, pairs: list[Pair], crop_px: int, rng: np.random.Generator) -> None:
@@ -109,4 +109,4 @@ class CropSampler:
             crop = ((quads + 2) // 4).astype(np.uint8)
         if rng.random() < 0.5:
             crop = crop[:, :, ::-1]
-        return np.rot90(crop, rng.integers(4) if rng.random() < 0.3 else 0, axes=(1, 2))
+        return np.rot90(crop, int(rng.integers(4)) if rng.random() < 0.3 else 0, axes=(1, 2))

@@ -78,7 +78,7 @@ def export(weights: Path, folder: Path) -> dict[str, float]:
 
 def _check(trunk: nn.Module, xml: Path, onnx: Path) -> dict[str, float]:
     core = ov.Core()
-    differences = {}
+    differences: dict[str, float] = {}
     for height, width in ((120, 160), (60, 44), (4, 4)):
         packed = torch.rand(1, 2 * SHUFFLE * SHUFFLE, height, width)
         with torch.inference_mode():

@@ -22,7 +22,7 @@ def intensity_target(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) ->
     Where visible is the brighter and nearly flat over tens of pixels while infrared shows structure there, the target
     moves towards infrared, in smoothly bounded areas.
     """
-    warm, lit = infrared.astype(np.float32) / 255, visible.astype(np.float32) / 255
+    warm, lit = (plane.astype(np.float32) / np.float32(255) for plane in (infrared, visible))
     ratio = np.log2(_spread(warm) / _spread(lit))
     veil = _blur(MOST_LIFTED / (1 + np.exp(-3 * (ratio - 1.2))), VEIL_SIGMA_PX)
     target = np.maximum(warm, lit) - veil * np.maximum(lit - warm, 0)

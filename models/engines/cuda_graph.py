@@ -72,7 +72,7 @@ class CudaGraphEngine:
     def __init__(self, model: str = "stream", precision: str = "auto", threads: int = 0) -> None:
         """``precision``: fp16 (``auto``), bf16 or fp32. Raises EngineError, also where there is no GPU."""
         if not torch.cuda.is_available():
-            raise EngineError("the cuda_graph engine needs an NVIDIA GPU and driver, and torch sees none; use 'openvino'")
+            raise EngineError("the cuda_graph engine needs an NVIDIA GPU and driver, torch sees none; use 'openvino'")
         types = {"auto": torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
         if precision not in types:
             raise EngineError(f"precision {precision!r}: the cuda_graph engine runs fp16, bf16 or fp32")
