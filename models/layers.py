@@ -11,38 +11,46 @@ class WindowCrossAttention(nn.Module):
     """Attention inside windows of one modality's features, asked by the other's (one direction).
 
     Queries come from ``x``, keys and values from ``y``, both (B, dim, H, W) with H and W multiples of
-    ``window_px``. Windows as in Swin (Liu et al., ICCV 2021), here without shift and with queries and keys from
-    different modalities, as in the spatial half of the cross-fusion of Zhang et al. (2025).
+    ``window_px``, which is even. Windows as in Swin (Liu et al., ICCV 2021) with queries and keys from different
+    modalities, as in the spatial half of the cross-fusion of Zhang et al. (2025). The keys' windows are twice as wide
+    as the queries' and overlap by half (as in HaloNet, Vaswani et al., CVPR 2021): with windows side by side, what is
+    found changes at their borders, and the fused picture shows them as blocks.
     """
 
     def __init__(self, dim: int, heads: int, window_px: int) -> None:
         super().__init__()
-        if dim % heads:
-            raise ValueError(f"dim {dim} must be a multiple of heads {heads}")
+        if dim % heads or window_px % 2:
+            raise ValueError(f"dim {dim} must be a multiple of heads {heads}, and the window {window_px} even")
         self.heads = heads
         self.window_px = window_px
         self.query = nn.Conv2d(dim, dim, 1)
         self.key_value = nn.Conv2d(dim, 2 * dim, 1)
         self.project = nn.Conv2d(dim, dim, 1)
         self.scale = (dim // heads) ** -0.5
-        self.bias = nn.Parameter(torch.zeros(heads, window_px**2, window_px**2))
+        self.bias = nn.Parameter(torch.zeros(heads, window_px**2, 4 * window_px**2))
 
     def _to_windows(self, x: Tensor, parts: int) -> Tensor:
-        """(B, parts*dim, H, W) -> (parts, B*windows, heads, tokens, dim per head)."""
+        """(B, parts*dim, H, W) -> (parts, B, H/s, W/s, heads, s*s, dim per head) with s the window."""
         b, c, h, w = x.shape
         s, head_dim = self.window_px, c // parts // self.heads
         x = x.view(b, parts, self.heads, head_dim, h // s, s, w // s, s)
         x = x.permute(1, 0, 4, 6, 2, 5, 7, 3)
-        return x.reshape(parts, b * (h // s) * (w // s), self.heads, s * s, head_dim)
+        return x.reshape(parts, b, h // s, w // s, self.heads, s * s, head_dim)
+
+    def _to_wide_windows(self, x: Tensor, parts: int) -> Tensor:
+        """As ``_to_windows``, but each window with half a window around it, four windows' tokens one after another."""
+        half = self.window_px // 2
+        x = self._to_windows(F.pad(x, (half,) * 4, mode="replicate"), parts)
+        return torch.cat([x[:, :, i : x.shape[2] - 1 + i, j : x.shape[3] - 1 + j] for i in (0, 1) for j in (0, 1)], 5)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """What ``x`` finds in ``y``, (B, dim, H, W)."""
         b, c, h, w = x.shape
         s = self.window_px
         q = self._to_windows(self.query(x), 1)[0]
-        k, v = self._to_windows(self.key_value(y), 2)
-        attention = (q @ k.transpose(-2, -1)) * self.scale + self.bias
-        out = attention.softmax(dim=-1) @ v
+        kv = self._to_wide_windows(self.key_value(y), 2)
+        attention = (q @ kv[0].transpose(-2, -1)) * self.scale + self.bias
+        out = attention.softmax(dim=-1) @ kv[1]
         out = out.reshape(b, h // s, w // s, self.heads, s, s, c // self.heads)
         out = out.permute(0, 3, 6, 1, 4, 2, 5).reshape(b, c, h, w)
         return self.project(out)

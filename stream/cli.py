@@ -31,6 +31,9 @@ ReportOption = Annotated[Path | None, typer.Option("--report", help="Write figur
 _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of all complaints about arguments: Click's, or in newer Typer that of a copy of Click without a public name."""
 
+_INTERRUPTED = 128 + signal.SIGINT
+"""What newer Typer gives for a KeyboardInterrupt, rather than raising Abort."""
+
 
 @app.callback()
 def _common(
@@ -188,6 +191,8 @@ def main(argv: list[str] | None = None) -> int:
     except _CLICK_ERROR as error:
         return _complain(_usage(error), 2)
     except (typer.Abort, KeyboardInterrupt):
+        return _complain("interrupted", 1)
+    if status == _INTERRUPTED:
         return _complain("interrupted", 1)
     return status if isinstance(status, int) else 0
 

@@ -31,7 +31,7 @@ SECONDS = 7.0
 SIZE = (640, 480)
 
 _MOMENTS = 3
-_SHEET_WIDTH_PX = 1200
+_SHEET_WIDTH_PX = 960
 
 
 @dataclass(frozen=True, slots=True)

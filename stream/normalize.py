@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +19,13 @@ class Normalizer:
     """Gives the look-up table that turns one infrared frame's counts into 8-bit full-range grey values.
 
     8-bit streams pass as they are (limited range is widened) unless an ``agc`` is asked for; 16-bit streams always
-    need one.
+    need one. Smoothing starts anew with a frame of another size or depth: it is another camera's, or another mode.
     """
 
     def __init__(self, config: NormalizeConfig) -> None:
         self._config = config
         self._curve: NDArray[np.float32] | None = None
+        self._curve_for: tuple[tuple[int, ...], np.dtype[Any]] | None = None
         self._last_ns = 0
 
     def lut(self, frame: Frame) -> NDArray[np.uint8]:
@@ -38,8 +41,9 @@ class Normalizer:
             current = plateau_curve(counts, self._config.plateau, self._config.clip_percent)
         else:
             current = linear_curve(counts, self._config.clip_percent)
-        if self._curve is not None and self._curve.shape != current.shape:
-            self._curve = None
+        kind = (frame.luma.shape, frame.luma.dtype)
+        if kind != self._curve_for:
+            self._curve, self._curve_for = None, kind
         dt_s = (frame.capture_ns - self._last_ns) / 1e9
         self._curve = smooth_curve(self._curve, current, dt_s, self._config.smoothing_s)
         self._last_ns = frame.capture_ns

@@ -60,10 +60,14 @@ def nightglass(*arguments: object, cwd: Path | None = None, largest_file: int | 
         return Done(process.exitcode, out.read_text(), err.read_text())
 
 
-def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(
+    *arguments: object, cwd: Path | None = None, largest_file: int | None = None, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start ``run_stream.py`` as a user would; its output is piped."""
     command = [sys.executable, str(ROOT / "run_stream.py"), *(str(one) for one in arguments)]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if largest_file is not None:
+        command = ["prlimit", f"--fsize={largest_file}", *command]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def _start_server() -> None:

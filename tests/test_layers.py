@@ -62,7 +62,7 @@ grey = np.full((64, 64), 100, dtype=np.uint8)
 result = engine.fuse(grey, grey)
 assert result.luma.shape == (64, 64)
 engine.close()
-heavy = sorted({name.split(".")[0] for name in sys.modules} & {"torch", "cupy", "scipy", "matplotlib", "cv2"})
+heavy = sorted({name.split(".")[0] for name in sys.modules} & {"torch", "cupy", "matplotlib", "cv2"})
 print("loaded:", heavy)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -270,21 +270,24 @@ def test_live_order_deadline_bounds(rates, latency_ms, jitter, drop, seed, maste
     assert most <= 12
 
 
-def test_live_aligned_cameras_do_not_wait_for_the_next_frame():
-    both = stamps(25, 100, 1, 0, 0)
-    _, out, _ = run_live(SyncConfig(), Cam("infrared", both, 10 * MS), Cam("visible", both, 10 * MS), until_ns=6 * S)
+@pytest.mark.parametrize("phase_ms", [0, 5, 15])
+def test_live_cameras_nearly_in_phase_do_not_wait_for_the_next_frame(phase_ms):
+    """Infrared a little earlier: its next frame, a period later, cannot be nearer, so nothing is awaited."""
+    infrared = Cam("infrared", stamps(25, 100, 1, 0, 0), 10 * MS)
+    visible = Cam("visible", stamps(25, 100, 1, 0, 0, phase_ms * MS), 10 * MS)
+    _, out, _ = run_live(SyncConfig(), infrared, visible, until_ns=6 * S)
     assert len(out) == 100
     assert max(now - pair.capture_ns for pair, now in out[2:]) <= 15 * MS
-    assert all(pair.skew_ns == 0 and pair.degraded == "none" for pair, _ in out)
+    assert all(pair.skew_ns == -phase_ms * MS and pair.degraded == "none" for pair, _ in out)
 
 
 def test_live_nearest_frame_is_awaited():
-    """Infrared 30 ms later in phase: the frame to come (10 ms away) beats the one already here (30 ms away)."""
-    infrared = Cam("infrared", stamps(25, 100, 1, 0, 0, -10 * MS + 40 * MS), 0)
-    visible = Cam("visible", stamps(25, 100, 1, 0, 0, 40 * MS), 0)
-    late = Cam("infrared", infrared.stamps_ns, 25 * MS)
-    _, out, _ = run_live(SyncConfig(), late, visible, until_ns=6 * S)
-    assert {pair.skew_ns for pair, _ in out[2:]} == {-10 * MS}
+    """The infrared frame to come, 10 ms away, beats the one already here, 30 ms away."""
+    infrared = Cam("infrared", stamps(25, 99, 1, 0, 0, 10 * MS), 0)
+    visible = Cam("visible", stamps(25, 99, 1, 0, 0), 0)
+    _, out, _ = run_live(SyncConfig(), infrared, visible, until_ns=6 * S)
+    assert {pair.skew_ns for pair, _ in out} == {10 * MS}
+    assert max(now - pair.capture_ns for pair, now in out) <= 15 * MS
 
 
 def test_live_infrared_dies_and_comes_back():

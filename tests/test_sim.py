@@ -170,7 +170,8 @@ def test_homography_turns_scales_and_shifts_about_the_centres(
 
 def test_recorded_frames_and_info() -> None:
     url = f"sim:night-street?{SMALL}&fps=25&seconds=0.4&ir_fps=10&ir_size=80x64"
-    for role, count, size in (("visible", 10, (160, 120)), ("infrared", 4, (80, 64))):
+    cameras: list[tuple[Role, int, tuple[int, int]]] = [("visible", 10, (160, 120)), ("infrared", 4, (80, 64))]
+    for role, count, size in cameras:
         source = make(url, role)
         info = source.open()
         frames = list(source.frames())
@@ -230,7 +231,8 @@ def test_zero_seconds_is_endless() -> None:
 def test_live_frames_come_at_their_time_and_both_cameras_are_in_step() -> None:
     url = f"sim:night-street?{SMALL}&fps=20&seconds=0.5"
     stamps = []
-    for role, late_ns in (("visible", 0), ("infrared", 7_000_000)):
+    opened: list[tuple[Role, int]] = [("visible", 0), ("infrared", 7_000_000)]
+    for role, late_ns in opened:
         clock = FakeClock(1_700_000_000_123_456_789 + late_ns)
         source = make(url, role, clock, realtime=True)
         info = source.open()
@@ -346,19 +348,19 @@ def test_people_hardly_show_in_the_visible(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_the_homography_leads_to_the_same_thing(name: str) -> None:
-    warp = "ir_size=480x400&scale=0.85&rotate_deg=5&shift_x=0.04&shift_y=-0.03"
-    straight, warped = load_scene(parse_spec(f"sim:{name}")), load_scene(parse_spec(f"sim:{name}?{warp}"))
+    warp = "ir_size=240x200&scale=0.85&rotate_deg=5&shift_x=0.04&shift_y=-0.03"
+    straight, warped = (load_scene(parse_spec(f"sim:{name}?size=320x240{more}")) for more in ("", "&" + warp))
     matrix = warped.spec.homography_infrared_from_visible()
     reference, image = (one.render("infrared", 2.5, clean=True).luma.astype(float) for one in (straight, warped))
     # The warped camera's picture, looked up where the homography says, is the straight one's.
-    ys, xs = np.mgrid[20:460:7, 20:620:7]
+    ys, xs = np.mgrid[10:230:4, 10:310:4]
     points = np.einsum("ij,jhw->ihw", matrix, np.stack([xs, ys, np.ones_like(xs)]))
     u, v = np.rint(points[:2]).astype(int)
     inside = (u >= 0) & (v >= 0) & (u < image.shape[1]) & (v < image.shape[0])
     assert inside.mean() > 0.9
     there, here = image[v[inside], u[inside]], reference[ys[inside], xs[inside]]
     assert np.corrcoef(there, here)[0, 1] > 0.97
-    moved = image[np.clip(v[inside] + 12, 0, image.shape[0] - 1), u[inside]]
+    moved = image[np.clip(v[inside] + 6, 0, image.shape[0] - 1), u[inside]]
     assert np.abs(there - here).mean() < 0.6 * np.abs(moved - here).mean()
     for box in people(warped, 2.5):
         centre = matrix @ ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, 1)
@@ -425,12 +427,12 @@ def test_odd_sizes(size: str) -> None:
 
 
 def test_movement_is_smooth() -> None:
-    scene = load_scene(parse_spec("sim:night-street?noise=0&stripes=0"))
+    scene = load_scene(parse_spec("sim:night-street?size=320x240"))
     for t_s in (1.0, 4.0):
         before, after = ({(b.kind, round(b.depth_m)): b for b in scene.warm_boxes(t)} for t in (t_s, t_s + 1 / 30))
         for key, box in before.items():
             if key in after and box.kind == "person":
-                assert abs(after[key].x0 - box.x0) < 6 and abs(after[key].y1 - box.y1) < 6
+                assert abs(after[key].x0 - box.x0) < 3 and abs(after[key].y1 - box.y1) < 3
     # Nothing pops up or vanishes at once: a frame's change is small against the whole picture.
     changes = []
     pictures = (scene.render("infrared", t / 15, clean=True).luma.astype(float) for t in range(60))

@@ -35,6 +35,8 @@ _BACKLOG = 3
 
 _TICK_S = 0.005
 _OPEN_SLACK_S = 10.0
+_LOCAL_OPEN_S = 120.0
+"""Recordings and the simulator wait for no network, but a busy machine may take its time to draw a scene."""
 
 
 class Live:
@@ -85,7 +87,7 @@ class Live:
             for reader in readers.values():
                 reader.start()
             infos = {
-                role: reader.opened(self._sources[role].timeout_s + _OPEN_SLACK_S, lambda: self._stopping)
+                role: reader.opened(_open_within_s(self._sources[role]), lambda: self._stopping)
                 for role, reader in readers.items()
             }
             visible = infos["visible"]
@@ -210,3 +212,8 @@ class Live:
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")
+
+
+def _open_within_s(source: SourceConfig) -> float:
+    """How long a source may take to open; a camera's own time-out comes first."""
+    return source.timeout_s + _OPEN_SLACK_S if is_live(source.url) else _LOCAL_OPEN_S

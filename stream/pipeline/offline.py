@@ -33,7 +33,7 @@ log = logging.getLogger("nightglass")
 
 DEFAULT_RATE_HZ = 25.0
 _SINK_DEPTH = 4
-_OPEN_WITHIN_S = 60.0
+_OPEN_WITHIN_S = 120.0
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of frames fused so far and the number expected, None if unknown."""

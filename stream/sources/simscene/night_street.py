@@ -276,14 +276,16 @@ class NightStreet(Scene):
     @staticmethod
     def _people(random: np.random.Generator) -> list[_Stroller]:
         strollers = []
-        for number, (side, start) in enumerate(((1, 6), (-1, 14), (1, 24), (-1, 34), (1, 44), (-1, 58))):
+        # (side of the street, where at the start, towards the camera): the first four are near enough to be looked at.
+        places = ((1, 11.5, False), (-1, 21, True), (1, 24, True), (-1, 13.5, False), (1, 45, True), (-1, 58, False))
+        for number, (side, start, approaching) in enumerate(places):
             strollers.append(
                 _Stroller(
                     look=random_look(random, _AIR_C),
                     x_m=side * float(random.uniform(6.5, 8.6)),
-                    approaching=bool(random.random() < 0.5) if number != 1 else True,
+                    approaching=approaching,
                     speed_mps=float(random.uniform(1.1, 1.5)),
-                    start_m=start + float(random.uniform(-3, 3)),
+                    start_m=start + float(random.uniform(-1.5, 2.5)),
                     phase=float(random.uniform(0, 6)),
                     with_dog=number == 2,
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.sources.simscene.raycast import GROUND, Hits
+from stream.sources.simscene.raycast import GROUND, SKY, Hits
 from stream.sources.simscene.surfaces import F32, Paintwork
 
 OVERSAMPLE = 2
@@ -38,7 +38,7 @@ class Layers:
     def depth(self) -> F32:
         """Distance along Z at full resolution; the sky is infinitely far. The nearest sub-pixel counts."""
         hits = self.hits
-        far = np.where(hits.box == -2, np.float32(1e6), hits.z)
+        far = np.where(hits.box == SKY, np.float32(1e6), hits.z)
         rows, columns = far.shape
         return far.reshape(rows // OVERSAMPLE, OVERSAMPLE, columns // OVERSAMPLE, OVERSAMPLE).min(axis=(1, 3))
 

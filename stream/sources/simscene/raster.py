@@ -266,9 +266,9 @@ def smoke_field(tile, envelope, out, scroll, density):  # pragma: no cover - com
                     low = value
                 size *= np.float32(2.3)
                 weight *= np.float32(0.36)
-            thickness = (
-                np.float32(density) * envelope[y, x] * max(np.float32(0.0), np.float32(0.62) + np.float32(0.80) * total)
-            )
+            much = max(np.float32(0.0), np.float32(0.66) + np.float32(0.80) * total)
+            # Squared near nothing, so that wisps have soft edges.
+            thickness = np.float32(density) * envelope[y, x] * much * much / (much + np.float32(0.35))
             out[y, x, 0] = np.float32(1.0) - np.exp(-thickness)
             out[y, x, 1] = max(np.float32(0.4), np.float32(1.0) + np.float32(0.07) * low - np.float32(0.05) * total)
 

@@ -55,7 +55,7 @@ def cast(view: View, boxes: list[Box], oversample: int) -> Hits:
     index = np.where(reach < FAR_M, GROUND, SKY).astype(np.int16)
     axis = np.ones(reach.shape, np.int8)
     for number, box in enumerate(boxes):
-        near, face = _enter(box, origin, (dx, dy, None))
+        near, face = _enter(box, origin, (dx, dy))
         closer = (near > 0) & (near < reach)
         reach = np.where(closer, near, reach)
         index[closer] = number
@@ -98,15 +98,12 @@ def crevice(hits: Hits, boxes: list[Box], radius_m: float) -> F32:
     return factor
 
 
-def _enter(
-    box: Box, origin: tuple[float, float, float], direction: tuple[F32, F32, None]
-) -> tuple[F32, NDArray[np.int8]]:
+def _enter(box: Box, origin: tuple[float, float, float], direction: tuple[F32, F32]) -> tuple[F32, NDArray[np.int8]]:
     """Distance along rays (x, y, 1) at which they enter a box (0 or less: they miss it), and through which axis."""
     near = np.full(direction[0].shape, box.low[2] - origin[2], np.float32)
     far = np.full(direction[0].shape, box.high[2] - origin[2], np.float32)
     face = np.full(direction[0].shape, 2, np.int8)
-    for k, along in enumerate(direction[:2]):
-        assert along is not None
+    for k, along in enumerate(direction):
         inverse = 1 / np.where(np.abs(along) < 1e-9, np.float32(1e-9), along)
         a, b = (box.low[k] - origin[k]) * inverse, (box.high[k] - origin[k]) * inverse
         first, last = np.minimum(a, b), np.maximum(a, b)

@@ -241,7 +241,7 @@ class SmokeYard(Scene):
             [(-s * t_s + self._drift * k) % TILE_PX for k, s in enumerate((2.6, -0.7, 5.2, -1.6, 10.5, -3.4))],
             np.float32,
         )
-        gusts = 2.3 + 0.5 * math.sin(0.37 * t_s + self._drift) + 0.25 * math.sin(0.91 * t_s)
+        gusts = 2.9 + 0.6 * math.sin(0.37 * t_s + self._drift) + 0.3 * math.sin(0.91 * t_s)
         raster.smoke_field(self._smoke_tile, envelope, field, scroll, gusts)
         if canvas.role == "visible":
             raster.veil(canvas.image, near, field, _SMOKE_LIGHT, 1.0)

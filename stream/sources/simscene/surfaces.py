@@ -103,7 +103,7 @@ def house_front(front: Front, along: F32, up: F32, footprint: F32, tile: F32) ->
     work.celsius[:] = front.air_c + 1.6 + float(random.uniform(-0.9, 0.9)) + 0.5 * grime + 0.6 * large
     work.celsius += np.where(ledge, 0.9, 0) - 0.9 * cornice + 0.12 * (value - 1)
 
-    has_windows = (storey >= (1 if front.shop else 0)) & (up < front.height_m - 1.0) & (number >= -400)
+    has_windows = (storey >= (1 if front.shop else 0)) & (up < front.height_m - 1.0)
     in_window = has_windows & (np.abs(across) < window_w) & (height_in > sill) & (height_in < sill + window_h)
     surround = (
         has_windows

@@ -1,0 +1,282 @@
+"""Live fusion from end to end: real processes, sockets, signals, outages, an RTSP server that dies and comes back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import groupby, pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+import yaml
+import zmq
+from cli_support import nightglass, start
+from clips import read_clip, write_clip
+from rtsp_support import RtspServer
+from source_videos import write_h264
+
+from stream.sinks.wire import decode, subscription
+
+SIM = "sim:night-street?size=128x96&fps=20&seconds=0"
+LIMIT_S = 90.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class LiveRun:
+    """``live`` as a process of its own. Publishes at ``endpoint``; ``finish`` stops it and gives its report."""
+
+    def __init__(self, folder: Path, infrared: dict[str, Any], visible: dict[str, Any], **more: Any) -> None:
+        self.folder = folder
+        self.endpoint = f"tcp://127.0.0.1:{free_port()}"
+        outputs = {"zeromq": {"endpoint": self.endpoint, "status_interval_s": 0.2}} | more.pop("outputs", {})
+        largest_file = more.pop("largest_file", None)
+        config = {"camera": "test", "infrared": infrared, "visible": visible, "outputs": outputs, **more}
+        (folder / "live.yaml").write_text(yaml.safe_dump(config))
+        arguments = ("live", "--config", "live.yaml", "--report", "report.json")
+        self.process = start(*arguments, cwd=folder, largest_file=largest_file)
+        self.err: list[str] = []
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.err.append(line.rstrip("\n"))
+            if line == "live\n":
+                self._ready.set()
+        self._ready.set()
+
+    def __enter__(self) -> LiveRun:
+        assert self._ready.wait(LIMIT_S) and "live" in self.err, self.err
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._thread.join()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def finish(self, number: int = signal.SIGINT) -> dict[str, Any]:
+        """Stop it as Ctrl-C does; it must end well."""
+        self.process.send_signal(number)
+        assert self.process.wait(LIMIT_S) == 0, self.err
+        self._thread.join()
+        return json.loads((self.folder / "report.json").read_text())
+
+    def headers(self, stream: str = "fused") -> Iterator[dict[str, Any]]:
+        """Headers of the published frames, every one."""
+        context = zmq.Context()
+        viewer = context.socket(zmq.SUB)
+        try:
+            viewer.setsockopt(zmq.RCVHWM, 0)
+            viewer.setsockopt(zmq.RCVTIMEO, round(LIMIT_S * 1000))
+            viewer.setsockopt(zmq.SUBSCRIBE, subscription(f"test/{stream}"))
+            viewer.connect(self.endpoint)
+            while True:
+                yield decode(viewer.recv()).header
+        finally:
+            viewer.close(linger=0)
+            context.term()
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool], count: int = 1) -> list[dict[str, Any]]:
+        """Headers up to the ``count``-th in a row that is ``wanted``."""
+        seen: list[dict[str, Any]] = []
+        end = time.monotonic() + LIMIT_S
+        for header in self.headers():
+            seen.append(header)
+            if len(seen) >= count and all(wanted(one) for one in seen[-count:]):
+                return seen
+            assert time.monotonic() < end, [(one["seq"], one["degraded"]) for one in seen]
+        raise AssertionError("unreachable")
+
+
+def whole(header: dict[str, Any]) -> bool:
+    return header["degraded"] == "none"
+
+
+def test_viewer_in_another_process_and_stop_by_hand(tmp_path: Path):
+    outputs = {"record": {"path": "out.mp4", "preset": "ultrafast"}}
+    with LiveRun(tmp_path, {"url": SIM}, {"url": SIM}, outputs=outputs) as run:
+        run.until(whole, 5)
+        viewed = nightglass("view", run.endpoint, "--headless", "8")
+        assert viewed.code == 0, viewed.err
+        headers = [json.loads(line) for line in viewed.out.splitlines()]
+        status = json.loads(nightglass("view", run.endpoint, "--headless", "1", "--stream", "status").out)
+        report = run.finish()
+    assert len(headers) == 8
+    for header in headers:
+        assert header["camera"] == "test" and header["stream"] == "fused" and header["clock"] == "sim"
+        assert (header["width"], header["height"], header["format"]) == (128, 96, "jpeg")
+        assert 0 < header["transit_ms"] < header["age_ms"] < 5000
+    assert all(b["seq"] > a["seq"] and b["capture_ns"] > a["capture_ns"] for a, b in pairwise(headers))
+    assert status["status"]["frames_in"]["visible"] > 0
+    assert status["status"]["reconnects"] == {"infrared": 0, "visible": 0}
+
+    assert not [line for line in run.err if line.startswith("nightglass: error") or "Traceback" in line]
+    assert report["frames_out"] > 10 and report["lost_outputs"] == {}
+    assert 0 < report["capture_to_publish_ms"]["p50"] < 5000
+    assert report["stage_ms"]["publish"]["p50"] > 0 and report["stage_ms"]["encode"]["p50"] > 0
+    lumas, times = read_clip(tmp_path / "out.mp4")
+    dropped = sum(n for reason, n in report["dropped"].items() if reason.startswith("slow record"))
+    assert len(lumas) == report["frames_out"] - dropped
+    assert all(b > a for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize("role", ["infrared", "visible"])
+def test_one_camera_goes_dark_and_comes_back(tmp_path: Path, role: str):
+    url = f"{SIM}&{'ir' if role == 'infrared' else 'vi'}_outage=1.5:2.5"
+    outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
+    with LiveRun(tmp_path, {"url": url}, {"url": url}, outputs=outputs) as run:
+        run.until(lambda one: one["degraded"] == f"{role}_missing", 5)
+        after = run.until(whole, 10)
+        report = run.finish(signal.SIGTERM)
+    assert {one["degraded"] for one in after} <= {"none", f"{role}_missing"}
+    assert [kind for kind, _ in groupby(one["degraded"] for one in after)][-1] == "none"
+    assert all(b["seq"] == a["seq"] + 1 for a, b in pairwise(after)), "a frame was lost in between"
+    # 2.5 s at 20 Hz, less the time for which the last frame still counts as near.
+    assert 25 < report["degraded_frames"] < report["frames_out"]
+    lumas, _ = read_clip(tmp_path / "out.mkv")
+    assert len({luma.shape for luma in lumas}) == 1
+
+
+def test_infrared_before_the_first_visible_frame_has_the_size_of_the_visible_picture(tmp_path: Path):
+    """Else the recording would be lost as soon as the visible camera's frames come."""
+    url = f"{SIM}&ir_size=64x64&vi_outage=0:1.5"
+    outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
+    with LiveRun(tmp_path, {"url": url}, {"url": url}, outputs=outputs) as run:
+        seen = run.until(whole, 5)
+        report = run.finish()
+    assert {(one["width"], one["height"]) for one in seen} == {(128, 96)}
+    assert report["lost_outputs"] == {} and report["degraded_frames"] > 0
+    assert read_clip(tmp_path / "out.mkv")[0][0].shape == (96, 128)
+
+
+@pytest.fixture
+def looped(tmp_path: Path) -> list[dict[str, Any]]:
+    """Two recordings played over and over, for tests that need no simulator."""
+    sizes = {"ir.mp4": (48, 32), "vi.mp4": (96, 64)}
+    return [{"url": str(write_clip(tmp_path / name, 50, size=size)), "loop": True} for name, size in sizes.items()]
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs util-linux's prlimit")
+def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, looped: list[dict[str, Any]]):
+    outputs = {"record": {"path": "out.mkv", "preset": "ultrafast", "crf": 0}}
+    with LiveRun(tmp_path, *looped, outputs=outputs, largest_file=200_000) as run:
+        seen = run.until(lambda _: any("free space" in line for line in run.err))
+        last = seen[-1]["seq"]
+        run.until(lambda one: one["seq"] > last + 15)
+        report = run.finish()
+    assert list(report["lost_outputs"]) == ["record out.mkv"]
+    assert "free space" in report["lost_outputs"]["record out.mkv"]
+    assert report["frames_out"] > last + 15
+    assert sum("free space" in line for line in run.err) == 1
+    assert "Traceback" not in "\n".join(run.err)
+    assert 0 < len(read_clip(tmp_path / "out.mkv")[0]) < last + 15
+
+
+def test_all_outputs_lost_ends_the_run(tmp_path: Path, looped: list[dict[str, Any]]):
+    infrared, visible = looped
+    record = {"path": "out.mkv", "preset": "ultrafast", "crf": 0}
+    config = {"infrared": infrared, "visible": visible, "outputs": {"record": record}}
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
+    arguments = ("live", "--config", "live.yaml", "--duration", "30")
+    done = nightglass(*arguments, cwd=tmp_path, largest_file=100_000)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("nightglass: error: record out.mkv: ")
+    assert "Traceback" not in done.err
+
+
+def test_recordings_play_to_their_end_at_their_own_rate(tmp_path: Path):
+    write_clip(tmp_path / "ir.mp4", 20, size=(48, 32))
+    write_clip(tmp_path / "vi.mp4", 20)
+    config = {
+        "infrared": {"url": "ir.mp4"},
+        "visible": {"url": "vi.mp4"},
+        "outputs": {"record": {"path": "out.mp4", "preset": "ultrafast"}},
+    }
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
+    done = nightglass("live", "--config", "live.yaml", "--report", "report.json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["frames_in"] == {"infrared": 20, "visible": 20}
+    assert report["elapsed_s"] >= 0.76
+    # A start on a busy machine may drop frames, but never without a word.
+    assert report["frames_out"] + sum(report["dropped"].values()) >= 20
+
+
+def test_duration(tmp_path: Path, looped: list[dict[str, Any]]):
+    infrared, visible = looped
+    outputs = {"record": {"path": "out/", "preset": "ultrafast"}}
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump({"infrared": infrared, "visible": visible, "outputs": outputs}))
+    done = nightglass("live", "--config", "live.yaml", "--duration", "1.5", "--report", "report.json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["elapsed_s"] >= 1.5
+    assert 0 < len(list((tmp_path / "out").iterdir())) <= report["frames_out"]
+
+
+def test_stop_while_a_camera_is_still_being_waited_for(tmp_path: Path, looped: list[dict[str, Any]]):
+    """Nobody sends to this port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = {
+        "infrared": {"url": f"udp://127.0.0.1:{port}", "timeout_s": 4},
+        "visible": looped[1],
+        "outputs": {"zeromq": {"endpoint": "tcp://127.0.0.1:*"}},
+    }
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
+    process = start("live", "--config", "live.yaml", cwd=tmp_path)
+    listening = f":{port:04X}"
+    while not any(line.split()[1].endswith(listening) for line in Path("/proc/net/udp").read_text().splitlines()[1:]):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1, err
+    assert f"udp://127.0.0.1:{port}: stopped before it was open" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+@pytest.mark.rtsp
+def test_cameras_over_rtsp_whose_server_dies_and_comes_back(tmp_path: Path, rtsp_server: Callable[..., RtspServer]):
+    mounts = {
+        "/ir": str(write_h264(tmp_path / "ir.h264", 100, 25)),
+        "/vi": str(write_h264(tmp_path / "vi.h264", 100, 25)),
+    }
+    server = rtsp_server(mounts)
+    common = {"timeout_s": 3, "retry": {"first_ms": 200, "max_ms": 500}}
+    sources = [{"url": server.urls[mount].replace("rtsp://", "rtsp://viewer:hunter2@"), **common} for mount in mounts]
+    outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
+    with LiveRun(tmp_path, *sources, outputs=outputs) as run:
+        before = run.until(whole, 15)
+        server.kill()
+        time.sleep(1)
+        rtsp_server(mounts, port=server.port)
+        after = run.until(lambda one: whole(one) and one["seq"] > before[-1]["seq"] + 5, 15)
+        report = run.finish()
+    assert report["reconnects"]["infrared"] >= 1 and report["reconnects"]["visible"] >= 1
+    assert after[-1]["capture_ns"] > before[-1]["capture_ns"]
+    assert {one["clock"] for one in before + after} <= {"rtp", "ntp"}
+    told = "\n".join(run.err)
+    assert "/ir: lost" in told and "/vi: lost" in told
+    assert "hunter2" not in told and "Traceback" not in told
+    lumas, times = read_clip(tmp_path / "out.mkv")
+    assert len(lumas) > 20 and all(b > a for a, b in pairwise(times))
