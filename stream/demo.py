@@ -89,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NightglassError, EngineError) as error:
         print(f"nightglass: error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 1)
+    except KeyboardInterrupt:
+        print("nightglass: error: interrupted", file=sys.stderr)
+        return 1
     print(
         f"\n{files.video}: {', '.join(COLUMNS)} from left to right. Open it in a video player or drop it on a browser."
     )

@@ -1,24 +1,33 @@
-"""Runs the command line in processes of its own: forked from a server that has imported it once, or for real."""
+"""Runs the command line in processes of its own, forked from a server that has imported it once: quick, and real."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import resource
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
+from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_LIMIT_S = 120.0
+LIMIT_S = 120.0
 _fork = multiprocessing.get_context("forkserver")
 _fork.set_forkserver_preload(
-    ["stream.cli", "stream.progress", "stream.pipeline.offline", "stream.pipeline.live", "models.engines.openvino"]
+    [
+        "stream.cli",
+        "stream.progress",
+        "stream.pipeline.offline",
+        "stream.pipeline.live",
+        "stream.sources.sim",
+        "models.engines.openvino",
+    ]
 )
 
 
@@ -37,37 +46,72 @@ class Done:
         assert lines, "nothing on the standard error stream"
         prefix = "nightglass: error: "
         assert [line for line in lines if line.startswith(prefix)] == lines[-1:], self.err
-        assert all(line.startswith(("WARNING: ", "ERROR: ")) for line in lines[:-1]), self.err
+        assert all(line.startswith(("WARNING: ", "ERROR: ")) or line == "live" for line in lines[:-1]), self.err
         assert "Traceback" not in self.err
         return lines[-1].removeprefix(prefix)
 
 
+class Command:
+    """A running command; a context manager that kills it if it has not ended by then.
+
+    ``largest_file``: size in bytes beyond which writing a file fails, as on a full disk.
+    """
+
+    def __init__(self, *arguments: object, cwd: Path | None = None, largest_file: int | None = None) -> None:
+        _start_server()
+        self._folder = tempfile.TemporaryDirectory()
+        self._out, self._err = Path(self._folder.name, "out"), Path(self._folder.name, "err")
+        for path in (self._out, self._err):
+            path.touch()
+        words = [str(one) for one in arguments]
+        self._process = _fork.Process(target=_run, args=(words, self._out, self._err, cwd, largest_file))
+        self._process.start()
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+        self._folder.cleanup()
+
+    @property
+    def err(self) -> str:
+        """What it has printed on the standard error stream so far."""
+        return self._err.read_text()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.is_alive()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def done(self) -> Done:
+        """Wait for its end."""
+        self._process.join(LIMIT_S)
+        assert self._process.exitcode is not None, f"did not end within {LIMIT_S:g} s: {self.err}"
+        return Done(self._process.exitcode, self._out.read_text(), self.err)
+
+
 def nightglass(*arguments: object, cwd: Path | None = None, largest_file: int | None = None) -> Done:
-    """Run a command in a fresh process and wait for it. ``largest_file``: bytes after which writing a file fails."""
-    _start_server()
-    with tempfile.TemporaryDirectory() as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
-        process = _fork.Process(
-            target=_run, args=([str(one) for one in arguments], str(out), str(err), cwd, largest_file)
-        )
-        process.start()
-        process.join(_LIMIT_S)
-        if process.is_alive():
-            process.kill()
-            process.join()
-            raise AssertionError(f"{arguments} did not end within {_LIMIT_S:g} s: {err.read_text()}")
-        assert process.exitcode is not None
-        return Done(process.exitcode, out.read_text(), err.read_text())
+    """Run a command to its end."""
+    with Command(*arguments, cwd=cwd, largest_file=largest_file) as command:
+        return command.done()
 
 
-def start(
-    *arguments: object, cwd: Path | None = None, largest_file: int | None = None, stderr: int = subprocess.PIPE
-) -> subprocess.Popen[str]:
-    """Start ``run_stream.py`` as a user would; its output is piped."""
-    command = [sys.executable, str(ROOT / "run_stream.py"), *(str(one) for one in arguments)]
-    if largest_file is not None:
-        command = ["prlimit", f"--fsize={largest_file}", *command]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=stderr, text=True)
+def wait_for(what: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + LIMIT_S
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
 
 
 def _start_server() -> None:
@@ -83,11 +127,11 @@ def _start_server() -> None:
             os.environ["PYTHONPATH"] = before
 
 
-def _run(arguments: Sequence[str], out: str, err: str, cwd: Path | None, largest_file: int | None) -> None:
+def _run(arguments: Sequence[str], out: Path, err: Path, cwd: Path | None, largest_file: int | None) -> None:
     """In the new process."""
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         stream.flush()
-        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        file = os.open(path, os.O_WRONLY)
         os.dup2(file, stream.fileno())
         os.close(file)
     if cwd is not None:

@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -17,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from cli_support import ROOT, nightglass, start
+from cli_support import ROOT, Command, nightglass, wait_for
 from clips import luma, read_clip, write_clip
 
 from stream.clock import SystemClock
@@ -254,21 +253,14 @@ def test_a_disk_that_fills_up_ends_it_in_one_line(folder: Path):
 
 
 def test_stopped_by_hand_leaves_a_playable_file(folder: Path):
-    process = start("convert", "--infrared", "many.mp4", "--visible", "many.mp4", "--output", "part.mp4", cwd=folder)
     path = folder / "part.mp4"
-    wait_for(lambda: path.exists() and path.stat().st_size > 5000)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err == "nightglass: error: interrupted\n"
-    assert len(read_clip(path)[0]) > 20
-
-
-def wait_for(what, limit_s: float = 60.0) -> None:
-    end = time.monotonic() + limit_s
-    while not what():
-        assert time.monotonic() < end, "nothing came"
-        time.sleep(0.02)
+    arguments = ("--infrared", "many.mp4", "--visible", "many.mp4", "--output", path)
+    with Command("convert", *arguments, cwd=folder) as command:
+        wait_for(lambda: path.exists() and path.stat().st_size > 5000)
+        command.signal(signal.SIGINT)
+        done = command.done()
+    assert done.code == 1 and done.err == "nightglass: error: interrupted\n"
+    assert 20 < len(read_clip(path)[0]) < 2000
 
 
 @pytest.fixture

@@ -297,8 +297,8 @@ CLEAN = (
     "the {vi} and the {ir} need no restoration",
     "both pictures are undisturbed: the {ir} and the {vi} can be used as they are",
     "the {ir} and the {vi} are free of faults",
-    "the {vi} is sharp and well exposed, and the {ir} is free of noise",
-    "both cameras see well: the {vi} and the {ir} are in order",
+    "the {vi} is undisturbed, and the {ir} is free of faults too",
+    "both cameras work well: the {vi} and the {ir} are in order",
     "the pair is clean, the {ir} as well as the {vi}",
 )
 

@@ -101,7 +101,7 @@ def _plumes(rng: np.random.Generator, height_px: int, width_px: int, scene_px: f
 
     wisps = np.maximum(1 + np.float32(0.45) * texture, np.float32(0.1))
     # The cut gives some plumes the firm border of fresh smoke; the others fade out, as old smoke does.
-    cut = np.float32(rng.uniform(0.0, 0.35) * billowed.max())
+    cut = np.float32(rng.uniform(0.0, 0.25) * billowed.max())
     thick = np.maximum(billowed * wisps - cut, 0)
     # A plume may pass outside the crop and leave only its border: that border then counts as the core.
     core = np.float32(rng.uniform(0.5, 4.5))
