@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from kernels.chroma import apply_chroma_gain
 from kernels.coverage import coverage_mask, fill_uncovered
-from kernels.levels import LIMITED_TO_FULL_CHROMA, LIMITED_TO_FULL_LUMA, apply_lut
 from kernels.register import register_normalize
 from models.engines import Engine
 from stream.calibration import Calibration, matrix_for
@@ -15,6 +14,7 @@ from stream.clock import Clock
 from stream.config import NormalizeConfig
 from stream.frames import Chroma, Frame, FramePair, FusedFrame, Prior
 from stream.normalize import Normalizer
+from stream.picture import full_range_chroma, full_range_luma
 
 FEATHER_SHARE = 0.03
 """Where infrared covers only a part of the visible picture, its border is blended over this share of the width."""
@@ -54,7 +54,7 @@ class FusionStage:
     def fuse(self, pair: FramePair, seq: int) -> FusedFrame:
         """Fuse one pair. Raises EngineError, and CalibrationError for sizes that the calibration was not made for."""
         began = self._clock.monotonic_ns()
-        visible = None if pair.visible is None else _full_range_luma(pair.visible)
+        visible = None if pair.visible is None else full_range_luma(pair.visible)
         if pair.visible is not None:
             self._visible_size = (pair.visible.width, pair.visible.height)
         infrared = None if pair.infrared is None else self._register(pair.infrared)
@@ -63,7 +63,7 @@ class FusionStage:
             sees = np.empty_like(visible)
             fill_uncovered(infrared, visible, self._coverage, sees)
         registered = self._clock.monotonic_ns()
-        chroma = None if pair.visible is None else _full_range_chroma(pair.visible)
+        chroma = None if pair.visible is None else full_range_chroma(pair.visible)
         prior: Prior | None = None
         if sees is not None and visible is not None:
             result = self._engine.fuse(sees, visible)
@@ -107,27 +107,6 @@ class FusionStage:
         out = np.empty((target[1], target[0]), np.uint8)
         register_normalize(infrared.luma, self._matrix, self._normalizer.lut(infrared), out)
         return out
-
-
-def _full_range_luma(frame: Frame) -> NDArray[np.uint8]:
-    """The visible frame's luma as contiguous 8-bit full range; 16-bit pictures lose their low byte."""
-    luma = frame.luma
-    if luma.dtype == np.uint16:
-        return (luma >> 8).astype(np.uint8)
-    if frame.color_range == "full":
-        return np.ascontiguousarray(luma, dtype=np.uint8)
-    out = np.empty(luma.shape, np.uint8)
-    apply_lut(luma, LIMITED_TO_FULL_LUMA, out)
-    return out
-
-
-def _full_range_chroma(frame: Frame) -> Chroma | None:
-    if frame.chroma is None or frame.color_range == "full":
-        return frame.chroma
-    cb, cr = np.empty(frame.chroma.cb.shape, np.uint8), np.empty(frame.chroma.cr.shape, np.uint8)
-    apply_lut(frame.chroma.cb, LIMITED_TO_FULL_CHROMA, cb)
-    apply_lut(frame.chroma.cr, LIMITED_TO_FULL_CHROMA, cr)
-    return Chroma(cb, cr)
 
 
 def _gained(chroma: Chroma, gain: NDArray[np.float32]) -> Chroma:

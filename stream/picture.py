@@ -1,26 +1,39 @@
-"""From a camera's frame to a picture that sinks take."""
+"""From a camera's frame to full-range planes and to a picture that sinks take."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.levels import LIMITED_TO_FULL_CHROMA, LIMITED_TO_FULL_LUMA, apply_lut
 from stream.frames import Chroma, Frame, Picture
+
+
+def full_range_luma(frame: Frame) -> NDArray[np.uint8]:
+    """Luma as contiguous 8-bit full range, (H, W). A 16-bit picture loses its low byte; thermal counts need a curve."""
+    if frame.luma.dtype == np.uint16:
+        return (frame.luma >> 8).astype(np.uint8)
+    if frame.color_range == "full":
+        return np.ascontiguousarray(frame.luma, dtype=np.uint8)
+    return _mapped(frame.luma, LIMITED_TO_FULL_LUMA)
+
+
+def full_range_chroma(frame: Frame) -> Chroma | None:
+    """Chroma in full range; None for a grey frame."""
+    if frame.chroma is None or frame.color_range == "full":
+        return frame.chroma
+    cb, cr = (_mapped(plane, LIMITED_TO_FULL_CHROMA) for plane in (frame.chroma.cb, frame.chroma.cr))
+    return Chroma(cb, cr)
 
 
 def picture_of(frame: Frame) -> Picture:
     """An 8-bit frame as it is, in full range. Raises ValueError for 16-bit counts, which need a curve first."""
     if frame.luma.dtype != np.uint8:
         raise ValueError(f"{frame.source}: a picture has 8 bits, frame {frame.seq} has {frame.luma.dtype}")
-    limited = frame.color_range == "limited"
-    luma = _mapped(frame.luma, LIMITED_TO_FULL_LUMA) if limited else frame.luma.astype(np.uint8, copy=False)
-    if frame.chroma is None or not limited:
-        return Picture(luma, frame.chroma)
-    cb, cr = (_mapped(plane, LIMITED_TO_FULL_CHROMA) for plane in (frame.chroma.cb, frame.chroma.cr))
-    return Picture(luma, Chroma(cb, cr))
+    return Picture(full_range_luma(frame), full_range_chroma(frame))
 
 
-def _mapped(plane: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _mapped(plane: np.ndarray, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     out = np.empty(plane.shape, np.uint8)
     apply_lut(plane, table, out)
     return out

@@ -8,9 +8,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+MIN_SIZE_PX = 16
+
 
 class EngineError(RuntimeError):
     """An engine cannot be built or run; the message says what is missing and how to get it."""
+
+
+def check_lumas(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> None:
+    """Raise EngineError unless both are of one size that a student can take."""
+    height, width = visible.shape
+    if infrared.shape != visible.shape:
+        raise EngineError(f"infrared {infrared.shape} and visible {visible.shape} must be of one size: register first")
+    if min(height, width) < MIN_SIZE_PX:
+        raise EngineError(
+            f"pictures of {width}x{height} are too small to fuse; {MIN_SIZE_PX}x{MIN_SIZE_PX} pixels is the least"
+        )
 
 
 @dataclass(frozen=True, slots=True)

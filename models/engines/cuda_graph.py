@@ -13,7 +13,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult
+from models.engines.base import EngineError, FusionResult, check_lumas
 from models.geometry import padded_size
 from models.weights import weights_path
 
@@ -87,9 +87,8 @@ class CudaGraphEngine:
     @torch.inference_mode()
     def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
         """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+        check_lumas(infrared, visible)
         height, width = visible.shape
-        if min(height, width) < 16:
-            raise EngineError(f"pictures of {width}x{height} are too small to fuse; 16x16 is the least")
         key = (height, width)
         if key not in self._graphs:
             self._graphs[key] = [_Graph(self._student, height, width, self._dtype) for _ in range(2)]

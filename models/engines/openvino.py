@@ -11,7 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from kernels.maps import apply_maps, pack_lumas
-from models.engines.base import EngineError, FusionResult
+from models.engines.base import EngineError, FusionResult, check_lumas
 from models.geometry import SHUFFLE, padded_size
 from models.weights import weights_path
 
@@ -71,9 +71,8 @@ class OpenVinoEngine:
 
     def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
         """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+        check_lumas(infrared, visible)
         height, width = visible.shape
-        if min(height, width) < 16:
-            raise EngineError(f"pictures of {width}x{height} are too small to fuse; 16x16 is the least")
         request, packed = self._request(padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE)
         pack_lumas(infrared, visible, packed[0])
         request.infer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult
+from models.engines.base import EngineError, FusionResult, check_lumas
 from models.geometry import padded_size
 from models.weights import weights_path
 
@@ -40,9 +40,8 @@ class TorchEngine:
     @torch.inference_mode()
     def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
         """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+        check_lumas(infrared, visible)
         height, width = visible.shape
-        if min(height, width) < 16:
-            raise EngineError(f"pictures of {width}x{height} are too small to fuse; 16x16 is the least")
         both = torch.from_numpy(np.stack([infrared, visible])[:, None]).to(self._device).float() / 255
         pad = (0, padded_size(width) - width, 0, padded_size(height) - height)
         both = F.pad(both, pad, mode="replicate")

@@ -29,7 +29,9 @@ from stream.sync.pairing import Synchronizer
 log = logging.getLogger("nightglass")
 
 DEFAULT_RATE_HZ = 25.0
-_SINK_DEPTH = 2
+_SINK_DEPTH = {"publish": 2, "encode": 32}
+"""A viewer wants the newest picture; a recording wants all of them, also when the disk is slow for a second."""
+
 _BACKLOG = 3
 """Decided pairs that may wait for fusion: a burst from the network is worked off, a lag is not built up."""
 
@@ -102,7 +104,7 @@ class Live:
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
                 latency = sink.stage == "publish" or not publishes
-                writer = Writer(sink, Buffer(_SINK_DEPTH, "latest"), stats, clock, latency=latency)
+                writer = Writer(sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency)
                 writers.append(writer)
                 writer.start()
             sync = Synchronizer(sync_config(config, calibration), infos["infrared"].rate_hz, infos["visible"].rate_hz)
