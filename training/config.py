@@ -37,6 +37,8 @@ class StudentRunConfig(_Strict):
     steps: Annotated[int, Field(gt=0)] = 20_000
     batch: Annotated[int, Field(gt=0)] = 8
     crop_px: Annotated[int, Field(ge=64)] = 128
+    clean_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of crops that the network sees as they are; the others are degraded, and judged by the clean ones."""
     learning_rate: Positive = 2e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 200
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.degradations import Degradation, apply, sample_degradations
 from training.images import read_luma
 from training.targets import intensity_target
 
@@ -73,26 +74,51 @@ def data_hash(pairs: list[Pair]) -> str:
     return digest.hexdigest()
 
 
-class CropSampler:
-    """Random square crops with flips, quarter turns and halving of large images.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops, float32 tensors (n, 1, crop, crop) in 0..1.
 
-    ``sample(n)`` gives three float32 tensors (n, 1, crop, crop) in 0..1: infrared, visible and the target. The
-    generator's state can be saved and restored, so that a resumed run goes on with the same sequence.
+    ``infrared``, ``visible``: what the network sees, perhaps degraded. ``clean_infrared``, ``clean_visible``,
+    ``target``: what it is judged by. ``degradations``: what was done to each crop.
     """
 
-    def __init__(self, pairs: list[Pair], crop_px: int, rng: np.random.Generator) -> None:
+    infrared: Tensor
+    visible: Tensor
+    clean_infrared: Tensor
+    clean_visible: Tensor
+    target: Tensor
+    degradations: tuple[tuple[Degradation, ...], ...]
+
+
+class CropSampler:
+    """Random square crops with flips, quarter turns and halving of large images, degraded where asked for.
+
+    ``clean_share``: share of crops left as they are; 1 switches degradation off. The generator's state can be saved and
+    restored, so that a resumed run goes on with the same sequence.
+    """
+
+    def __init__(self, pairs: list[Pair], crop_px: int, rng: np.random.Generator, clean_share: float = 1.0) -> None:
         self.pairs = pairs
         self.crop_px = crop_px
         self.rng = rng
+        self.clean_share = clean_share
         weights = np.array([pair.weight for pair in pairs])
         self._cumulated = np.cumsum(weights / weights.sum())
         self._cumulated[-1] = 1.0
 
-    def sample(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """``count`` crops, see the class's text."""
-        crops = [self._one() for _ in range(count)]
-        batch = torch.from_numpy(np.stack(crops)).float() / 255
-        return batch[:, 0:1], batch[:, 1:2], batch[:, 2:3]
+    def sample(self, count: int) -> Batch:
+        """``count`` crops."""
+        clean = np.stack([self._one() for _ in range(count)]).astype(np.float32) / np.float32(255)
+        seen = clean[:, :2].copy()
+        done = []
+        for crop in seen:
+            degradations: tuple[Degradation, ...] = ()
+            if self.clean_share < 1:
+                degradations = sample_degradations(self.rng, none_share=self.clean_share)
+                crop[0], crop[1] = apply(crop[0], crop[1], degradations, self.rng)
+            done.append(degradations)
+        network, judge = torch.from_numpy(seen), torch.from_numpy(clean)
+        return Batch(network[:, 0:1], network[:, 1:2], judge[:, 0:1], judge[:, 1:2], judge[:, 2:3], tuple(done))
 
     def _one(self) -> NDArray[np.uint8]:
         rng, size = self.rng, self.crop_px

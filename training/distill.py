@@ -27,7 +27,7 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     pairs = load_pairs(data_root)
     run = Run(config.run)
     run.write_record({"config": config.model_dump(mode="json"), "pairs": len(pairs), "data": data_hash(pairs)})
-    sampler = CropSampler(pairs, config.crop_px, rng)
+    sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share)
     weights = LossWeights(**config.losses.model_dump())
     student = make_student(config.preset).to(memory_format=torch.channels_last)
     average = Average(student, config.ema)
@@ -52,9 +52,9 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     for step in range(first, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * cosine_rate(step, config.steps, config.warmup_steps)
-        infrared, visible, target = sampler.sample(config.batch)
-        fused = student(infrared, visible).luma
-        losses = task_losses(fused, infrared, visible, target)
+        batch = sampler.sample(config.batch)
+        fused = student(batch.infrared, batch.visible).luma
+        losses = task_losses(fused, batch.clean_infrared, batch.clean_visible, batch.target)
         if step % config.checkpoint_every == 0:
             shares = gradient_shares(losses, dataclasses.asdict(weights), fused)
             values = {name: float(loss.detach()) for name, loss in losses.items()}
