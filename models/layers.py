@@ -13,8 +13,8 @@ class WindowCrossAttention(nn.Module):
     Queries come from ``x``, keys and values from ``y``, both (B, dim, H, W) with H and W multiples of
     ``window_px``, which is even. Windows as in Swin (Liu et al., ICCV 2021) with queries and keys from different
     modalities, as in the spatial half of the cross-fusion of Zhang et al. (2025). The keys' windows are twice as wide
-    as the queries' and overlap by half (as in HaloNet, Vaswani et al., CVPR 2021): with windows side by side, what is
-    found changes at their borders, and the fused picture shows them as blocks.
+    as the queries' and overlap by half (as in HaloNet, Vaswani et al., CVPR 2021), and what is found is smoothed over
+    a window: otherwise it changes at the windows' borders, and the fused picture shows them as blocks.
     """
 
     def __init__(self, dim: int, heads: int, window_px: int) -> None:
@@ -53,6 +53,8 @@ class WindowCrossAttention(nn.Module):
         out = attention.softmax(dim=-1) @ kv[1]
         out = out.reshape(b, h // s, w // s, self.heads, s, s, c // self.heads)
         out = out.permute(0, 3, 6, 1, 4, 2, 5).reshape(b, c, h, w)
+        for _ in range(self.window_px // 2):
+            out = F.avg_pool2d(out, 3, stride=1, padding=1, count_include_pad=False)
         return self.project(out)
 
 

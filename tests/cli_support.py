@@ -26,6 +26,7 @@ _fork.set_forkserver_preload(
         "stream.pipeline.offline",
         "stream.pipeline.live",
         "stream.sources.sim",
+        "stream.sources.simscene.night_street",
         "models.engines.openvino",
     ]
 )

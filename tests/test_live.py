@@ -125,7 +125,7 @@ def test_viewer_in_another_process_and_stop_by_hand(tmp_path: Path):
 
 @pytest.mark.parametrize("role", ["infrared", "visible"])
 def test_one_camera_goes_dark_and_comes_back(tmp_path: Path, role: str):
-    url = f"{SIM}&{'ir' if role == 'infrared' else 'vi'}_outage=1.5:2.5"
+    url = f"{SIM}&{'ir' if role == 'infrared' else 'vi'}_outage=1:1.5"
     outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
     with LiveRun(tmp_path, {"url": url}, {"url": url}, outputs=outputs) as run:
         run.until(lambda one: one["degraded"] == f"{role}_missing", 5)
@@ -141,7 +141,7 @@ def test_one_camera_goes_dark_and_comes_back(tmp_path: Path, role: str):
 
 def test_infrared_before_the_first_visible_frame_has_the_size_of_the_visible_picture(tmp_path: Path):
     """Else the recording would be lost as soon as the visible camera's frames come."""
-    url = f"{SIM}&ir_size=64x64&vi_outage=0:1.5"
+    url = f"{SIM}&ir_size=64x64&vi_outage=0:1"
     outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
     with LiveRun(tmp_path, {"url": url}, {"url": url}, outputs=outputs) as run:
         seen = run.until(whole, 5)

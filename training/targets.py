@@ -10,7 +10,9 @@ SPREAD_SIGMA_PX = 24.0
 VEIL_SIGMA_PX = 32.0
 """Wide on purpose: a veil that is lifted within a few pixels of a person leaves a dark ring (a halo) around them."""
 
-MOST_LIFTED = 0.85
+MOST_LIFTED = 0.6
+"""How far a veil is lifted at most: further, and what lies around a person darkens visibly."""
+
 NOISE = 1.5 / 255
 """Variation that counts as nothing: noise and compression."""
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from models.engines.base import EngineError, FusionResult, check_lumas
 from models.geometry import padded_size
-from models.weights import weights_path
 
 try:
     import torch
     import torch.nn.functional as F
 
-    from models.checkpoint import load_student
+    from models.engines.network import load_network
 except ImportError as error:
     raise EngineError(
         f"the cuda_graph engine needs the 'cuda' extra (pip install 'nightglass[cuda]'): {error}"
@@ -79,7 +78,7 @@ class CudaGraphEngine:
         self.model = model
         self.precision = "fp16" if precision == "auto" else precision
         self._dtype = types[precision]
-        student, _ = load_student(weights_path(model, ".safetensors"))
+        student = load_network(model)
         self._student = student.to("cuda", self._dtype, memory_format=torch.channels_last)
         self._graphs: OrderedDict[tuple[int, int], list[_Graph]] = OrderedDict()
         self._turn = 0

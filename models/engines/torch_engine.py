@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from models.engines.base import EngineError, FusionResult, check_lumas
 from models.geometry import padded_size
-from models.weights import weights_path
 
 try:
     import torch
     import torch.nn.functional as F
 
-    from models.checkpoint import load_student
+    from models.engines.network import load_network
 except ImportError as error:
     raise EngineError(
         f"the torch engine needs the 'cuda' or 'train' extra (pip install 'nightglass[cuda]'): {error}"
@@ -34,7 +33,7 @@ class TorchEngine:
         if threads:
             torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        student, _ = load_student(weights_path(model, ".safetensors"))
+        student = load_network(model)
         self._student = student.to(self._device, memory_format=torch.channels_last)
 
     @torch.inference_mode()

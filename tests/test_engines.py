@@ -1,0 +1,151 @@
+"""The engines: any size, no torch for the CPU, errors that say what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.engines import EngineError, load_engine
+from models.engines.openvino import OpenVinoEngine
+from models.geometry import SIZE_MULTIPLE, padded_size
+from models.weights import shipped_models, weights_path
+
+HAS_BF16 = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@pytest.fixture(scope="module")
+def engine() -> OpenVinoEngine:
+    return OpenVinoEngine("stream", "fp32", threads=2)
+
+
+def textured(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    waves = 128 + 80 * np.sin(x / rng.uniform(3, 20)) * np.cos(y / rng.uniform(3, 20))
+    return np.clip(waves + rng.normal(0, 4, waves.shape), 0, 255).astype(np.uint8)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(16, 90), st.integers(16, 90), st.integers(0, 99))
+def test_any_size(engine: OpenVinoEngine, height: int, width: int, seed: int):
+    infrared, visible = textured(seed, height, width), textured(seed + 1, height, width)
+    before = infrared.copy(), visible.copy()
+    first = engine.fuse(infrared, visible).luma
+    assert first.shape == (height, width) and first.dtype == np.uint8
+    second = engine.fuse(infrared, visible).luma
+    assert second is not first and np.array_equal(first, second)
+    assert np.array_equal(infrared, before[0]) and np.array_equal(visible, before[1])
+
+
+def test_the_result_is_the_callers(engine: OpenVinoEngine):
+    a, b = textured(1, 48, 64), textured(2, 48, 64)
+    kept = engine.fuse(a, b).luma
+    copy = kept.copy()
+    engine.fuse(b, a)
+    assert np.array_equal(kept, copy)
+
+
+def test_views_with_a_row_pitch(engine: OpenVinoEngine):
+    wide = textured(3, 48, 80)
+    visible = textured(4, 48, 64)
+    assert np.array_equal(
+        engine.fuse(wide[:, :64], visible).luma, engine.fuse(np.ascontiguousarray(wide[:, :64]), visible).luma
+    )
+
+
+def test_it_fuses(engine: OpenVinoEngine):
+    """Grey where both are grey; what only one camera sees is seen."""
+    flat = np.full((96, 128), 100, np.uint8)
+    warm = flat.copy()
+    warm[30:60, 40:60] = 220
+    fused = engine.fuse(warm, flat).luma
+    assert fused[35:55, 45:55].mean() > fused[70:, 90:].mean() + 30
+    # Distant parts do not answer to it: no statistics of the whole frame.
+    calm = engine.fuse(flat, flat).luma
+    big_flat = np.full((96, 512), 100, np.uint8)
+    big_warm = big_flat.copy()
+    big_warm[30:60, 40:60] = 220
+    far = np.abs(
+        engine.fuse(big_warm, big_flat).luma[:, 400:].astype(int) - engine.fuse(big_flat, big_flat).luma[:, 400:]
+    )
+    assert far.max() == 0
+    assert np.abs(calm.astype(int) - 100).max() < 25
+
+
+@pytest.mark.parametrize("size", [(15, 64), (64, 15), (1, 1)])
+def test_too_small(engine: OpenVinoEngine, size: tuple[int, int]):
+    with pytest.raises(EngineError, match="16x16"):
+        engine.fuse(np.zeros(size, np.uint8), np.zeros(size, np.uint8))
+
+
+def test_many_sizes_do_not_pile_up():
+    engine = OpenVinoEngine("stream", "fp32", threads=1)
+    for number in range(6):
+        side = 16 * (number + 1)
+        engine.fuse(np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8))
+    assert len(engine._compiled) <= 4
+    engine.close()
+
+
+def test_precision():
+    assert OpenVinoEngine("stream", "auto").precision == ("bf16" if HAS_BF16 else "fp32")
+    with pytest.raises(EngineError, match="int8"):
+        OpenVinoEngine("stream", "int8")
+    if not HAS_BF16:
+        with pytest.raises(EngineError, match="bf16"):
+            OpenVinoEngine("stream", "bf16")
+
+
+@pytest.mark.skipif(not HAS_BF16, reason="this CPU has no bf16")
+def test_bf16_is_near_fp32(engine: OpenVinoEngine):
+    a, b = textured(5, 96, 128), textured(6, 96, 128)
+    rough = OpenVinoEngine("stream", "bf16").fuse(a, b).luma.astype(int)
+    difference = np.abs(rough - engine.fuse(a, b).luma)
+    assert difference.mean() < 1.5
+
+
+def test_auto_is_openvino():
+    engine = load_engine()
+    assert (engine.name, engine.model) == ("openvino", "stream")
+    engine.close()
+
+
+def test_unknown_names():
+    with pytest.raises(EngineError, match=r"'warp'.*openvino"):
+        load_engine(engine="warp")
+    with pytest.raises(EngineError, match=r"'nonesuch'.*stream.*export"):
+        load_engine("nonesuch")
+
+
+def test_weights_that_are_none(tmp_path: Path):
+    (tmp_path / "bad.xml").write_text("<net/>")
+    with pytest.raises(EngineError, match="bad") as caught:
+        load_engine(str(tmp_path / "bad.xml"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["torch", "cuda_graph"])
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed here")
+def test_engines_that_need_torch_say_how_to_get_it(name: str):
+    with pytest.raises(EngineError, match=r"pip install 'nightglass\[cuda\]'"):
+        load_engine(engine=name)
+
+
+def test_every_shipped_model_is_whole():
+    assert "stream" in shipped_models()
+    for name in shipped_models():
+        for suffix in (".safetensors", ".onnx", ".xml", ".bin"):
+            assert weights_path(name, suffix).stat().st_size > 1000
+
+
+@given(st.integers(1, 5000))
+def test_padded_size(size: int):
+    padded = padded_size(size)
+    assert padded % SIZE_MULTIPLE == 0 and 0 <= padded - size < SIZE_MULTIPLE

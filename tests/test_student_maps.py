@@ -1,0 +1,122 @@
+"""The student's input and output kernels against NumPy, for any size and any maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kernels.maps import FACTOR, PIXELS, apply_maps, pack_lumas
+
+sides = st.integers(1, 41)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def planes(seed: int, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Two lumas, the second one a view with a row pitch, as decoders give."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 256, (height, width), np.uint8)
+    second = rng.integers(0, 256, (height, width + 5), np.uint8)[:, :width]
+    return first, second
+
+
+def blocks_of(side: int) -> int:
+    return -(-side // FACTOR)
+
+
+def unshuffled(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) to (H/4, W/4, 16): ``torch.nn.functional.pixel_unshuffle`` with features last."""
+    h, w = picture.shape[0] // FACTOR, picture.shape[1] // FACTOR
+    return picture.reshape(h, FACTOR, w, FACTOR).transpose(0, 2, 1, 3).reshape(h, w, PIXELS)
+
+
+def shuffled(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse of ``unshuffled``."""
+    h, w, _ = blocks.shape
+    return blocks.reshape(h, w, FACTOR, FACTOR).transpose(0, 2, 1, 3).reshape(h * FACTOR, w * FACTOR)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, st.integers(0, 3), st.integers(0, 3), seeds)
+def test_pack_lumas(height: int, width: int, more_y: int, more_x: int, seed: int):
+    infrared, visible = planes(seed, height, width)
+    out = np.full((blocks_of(height) + more_y, blocks_of(width) + more_x, 2 * PIXELS), np.nan, np.float32)
+    pack_lumas(infrared, visible, out)
+    pad = ((0, out.shape[0] * FACTOR - height), (0, out.shape[1] * FACTOR - width))
+    for index, plane in enumerate((infrared, visible)):
+        expected = unshuffled(np.pad(plane, pad, mode="edge").astype(np.float32)) / 255
+        np.testing.assert_allclose(out[..., index * PIXELS : (index + 1) * PIXELS], expected, atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, st.integers(0, 3), st.integers(0, 3), seeds, st.sampled_from([0.3, 1.0, 4.0]))
+def test_apply_maps(height: int, width: int, more_y: int, more_x: int, seed: int, strength: float):
+    infrared, visible = planes(seed, height, width)
+    shape = (blocks_of(height) + more_y, blocks_of(width) + more_x, 3 * PIXELS)
+    maps = np.random.default_rng(seed + 1).normal(0.5, strength, shape).astype(np.float32)
+    out = np.empty((height, width), np.uint8)
+    apply_maps(maps, infrared, visible, out)
+    of_infrared, of_visible, residual = (
+        shuffled(maps[..., k * PIXELS : (k + 1) * PIXELS])[:height, :width].astype(np.float64) for k in range(3)
+    )
+    exact = np.clip(of_infrared * infrared + of_visible * visible + 255 * residual, 0, 255)
+    # Half a level of rounding, and what single precision loses on sums of a few hundred.
+    assert np.abs(out - exact).max() <= 0.501
+
+
+@settings(max_examples=30, deadline=None)
+@given(sides, sides, seeds)
+def test_gains_of_one_give_a_source_back(height: int, width: int, seed: int):
+    infrared, visible = planes(seed, height, width)
+    for chosen, expected in ((0, infrared), (1, visible)):
+        maps = np.zeros((blocks_of(height), blocks_of(width), 3 * PIXELS), np.float32)
+        maps[..., chosen * PIXELS : (chosen + 1) * PIXELS] = 1
+        out = np.empty((height, width), np.uint8)
+        apply_maps(maps, infrared, visible, out)
+        assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e30, -np.inf, -1e30])
+def test_values_out_of_range_are_clipped(value: float):
+    grey = np.full((4, 4), 7, np.uint8)
+    maps = np.zeros((1, 1, 3 * PIXELS), np.float32)
+    maps[..., 2 * PIXELS :] = value
+    out = np.empty((4, 4), np.uint8)
+    apply_maps(maps, grey, grey, out)
+    assert (out == (255 if value > 0 else 0)).all()
+
+
+GREY = np.zeros((9, 10), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("infrared", "visible", "out"),
+    [
+        (GREY, GREY, np.zeros((2, 3, 32), np.float32)),  # does not cover the height
+        (GREY, GREY, np.zeros((3, 2, 32), np.float32)),  # nor the width
+        (GREY, GREY, np.zeros((3, 3, 48), np.float32)),
+        (GREY, GREY, np.zeros((3, 3, 32), np.float64)),
+        (GREY, GREY, np.zeros((32, 3, 3), np.float32).T),
+        (GREY, GREY[:8], np.zeros((3, 3, 32), np.float32)),
+        (GREY.astype(np.uint16), GREY, np.zeros((3, 3, 32), np.float32)),
+    ],
+)
+def test_pack_lumas_refuses(infrared: NDArray, visible: NDArray, out: NDArray):
+    with pytest.raises(ValueError, match=r"out|visible|infrared"):
+        pack_lumas(infrared, visible, out)
+
+
+@pytest.mark.parametrize(
+    ("maps", "out"),
+    [
+        (np.zeros((2, 3, 48), np.float32), GREY),
+        (np.zeros((3, 3, 32), np.float32), GREY),
+        (np.zeros((3, 3, 48), np.float32), GREY[:8]),
+        (np.zeros((3, 3, 48), np.float32), GREY.astype(np.float32)),
+    ],
+)
+def test_apply_maps_refuses(maps: NDArray, out: NDArray):
+    with pytest.raises(ValueError, match=r"out|maps"):
+        apply_maps(maps, GREY, GREY, out)
