@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import groupby, pairwise
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 import zmq
@@ -20,7 +22,15 @@ from clips import read_clip, write_clip
 from rtsp_support import RtspServer
 from source_videos import write_h264
 
+from stream.buffers import Buffer
+from stream.clock import SystemClock
+from stream.errors import SourceError
+from stream.frames import Frame, FusedFrame, Picture
+from stream.pipeline.reader import Reader
+from stream.pipeline.writer import Writer
 from stream.sinks.wire import decode, subscription
+from stream.sources.base import StreamInfo
+from stream.stats import RunStats
 
 SIM = "sim:night-street?size=128x96&fps=20&seconds=0"
 
@@ -258,3 +268,59 @@ def test_cameras_over_rtsp_whose_server_dies_and_comes_back(tmp_path: Path, rtsp
     assert "/ir: lost" in told and "/vi: lost" in told and "hunter2" not in told
     lumas, times = read_clip(tmp_path / "out.mkv")
     assert len(lumas) > 20 and all(b > a for a, b in pairwise(times))
+
+
+class BrokenSink:
+    """A sink with a defect of its own."""
+
+    name, stage = "broken", "encode"
+
+    def open(self) -> None: ...
+
+    def write(self, picture: Picture, fused: FusedFrame) -> None:
+        raise ZeroDivisionError("a defect")
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_a_sink_is_not_taken_for_success():
+    grey = np.zeros((16, 16), np.uint8)
+    fused = FusedFrame(grey, None, grey, grey, capture_ns=0, skew_ns=0, seq=0, clock="sim")
+    writer = Writer(BrokenSink(), Buffer(1, "block"), RunStats(), SystemClock(), latency=False)
+    writer.start()
+    assert writer.put(Picture(grey, None), fused)
+    writer.finish()
+    assert isinstance(writer.failed, ZeroDivisionError) and writer.written == 0
+    assert not writer.put(Picture(grey, None), fused)
+
+
+class SilentSource:
+    """A source whose opening takes longer than anybody waits."""
+
+    name, broken_frames = "silent", 0
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def open(self) -> StreamInfo:
+        self.release.wait(LIMIT_S)
+        raise SourceError("silent: gone")
+
+    def frames(self) -> Iterator[Frame]:
+        yield from ()
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("within_s", "stopped", "says"), [(0.2, False, "not open after 0.2 s"), (60, True, "stopped")])
+def test_a_source_that_does_not_open_is_given_up(within_s: float, stopped: bool, says: str):
+    source = SilentSource()
+    reader = Reader(source, "visible", Buffer(1, "latest"), RunStats(), SystemClock())
+    reader.start()
+    with pytest.raises(SourceError, match=f"silent: {says}"):
+        reader.opened(within_s, lambda: stopped)
+    source.release.set()
+    with pytest.raises(SourceError, match="silent: gone"):
+        reader.opened(60)
+    reader.stop()
