@@ -125,7 +125,9 @@ def test_an_old_python_is_refused_in_one_line(tmp_path):
 def test_every_phony_target_is_explained_by_help():
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    shown = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    ).stdout
     assert phony is not None
     assert {line.split()[1] for line in shown.splitlines()} == set(phony[1].split()) - {"help"}
 

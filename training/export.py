@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import openvino as ov
 import torch
 from openvino import Layout
@@ -64,6 +65,7 @@ def export(weights: Path, folder: Path) -> dict[str, float]:
         dynamic_shapes=({2: 4 * height, 3: 4 * width},),
         external_data=False,
     )
+    _forget_sources(onnx_path)
     network = ov.Core().read_model(onnx_path)
     processor = PrePostProcessor(network)
     # Features last at both ends, as the kernels write and read them.
@@ -76,14 +78,28 @@ def export(weights: Path, folder: Path) -> dict[str, float]:
     return _check(trunk, folder / f"{preset}.xml", onnx_path)
 
 
-def _check(trunk: nn.Module, xml: Path, onnx: Path) -> dict[str, float]:
+def _forget_sources(path: Path) -> None:
+    """Take the exporter's stack traces, which hold paths of this machine, out of an ONNX file."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for function in model.functions:
+        del function.metadata_props[:]
+        for node in function.node:
+            del node.metadata_props[:]
+    onnx.save(model, path)
+
+
+def _check(trunk: nn.Module, xml: Path, onnx_path: Path) -> dict[str, float]:
     core = ov.Core()
     differences: dict[str, float] = {}
     for height, width in ((120, 160), (60, 44), (4, 4)):
         packed = torch.rand(1, 2 * SHUFFLE * SHUFFLE, height, width)
         with torch.inference_mode():
             expected = trunk(packed).numpy()
-        for path, last in ((xml, True), (onnx, False)):
+        for path, last in ((xml, True), (onnx_path, False)):
             network = core.read_model(path)
             array = packed.numpy().transpose(0, 2, 3, 1) if last else packed.numpy()
             network.reshape(list(array.shape))

@@ -10,7 +10,6 @@ from typing import Any
 from models.engines import load_engine
 from stream.buffers import Buffer, BufferClosed
 from stream.clock import Clock
-from stream.compose import compose
 from stream.config import NightglassConfig, SourceConfig
 from stream.errors import NightglassError, SinkError, UsageError
 from stream.frames import FramePair
@@ -18,6 +17,7 @@ from stream.fusion import FusionStage
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.step import fuse_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
@@ -201,16 +201,8 @@ class Live:
         return True
 
     def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
-        clock, stats, shown = self._clock, self._stats, self._config.compose
-        fused = stage.fuse(pair, seq)
-        for name, ms in fused.stage_ms.items():
-            stats.stage(name, ms)
-        began = clock.monotonic_ns()
-        picture = compose(fused, shown.mode, shown.palette, shown.pip_scale)
-        stats.stage("compose", (clock.monotonic_ns() - began) / 1e6)
-        if pair.infrared is not None and pair.visible is not None:
-            stats.skew(pair.skew_ns / 1e6)
-        stats.count("degraded_frames", int(pair.degraded != "none"))
+        clock, stats = self._clock, self._stats
+        picture, fused = fuse_and_compose(pair, seq, stage, self._config.compose, stats, clock)
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")

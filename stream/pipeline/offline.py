@@ -11,7 +11,6 @@ from models.engines import load_engine
 from stream.buffers import Buffer, BufferClosed
 from stream.calibration import Calibration
 from stream.clock import Clock
-from stream.compose import compose
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
 from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
 from stream.frames import FramePair
@@ -20,6 +19,7 @@ from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.step import fuse_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, StreamInfo
@@ -142,7 +142,7 @@ class _Conversion:
     def _fuse_all(
         self, pairs: Iterator[FramePair], stage: FusionStage, writers: list[Writer], total: int | None
     ) -> None:
-        clock, stats, shown = self._clock, self._stats, self._config.compose
+        clock, stats = self._clock, self._stats
         seq = 0
         while True:
             began = clock.monotonic_ns()
@@ -150,15 +150,7 @@ class _Conversion:
             if pair is None:
                 return
             stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
-            fused = stage.fuse(pair, seq)
-            for name, ms in fused.stage_ms.items():
-                stats.stage(name, ms)
-            began = clock.monotonic_ns()
-            picture = compose(fused, shown.mode, shown.palette, shown.pip_scale)
-            stats.stage("compose", (clock.monotonic_ns() - began) / 1e6)
-            if pair.infrared is not None and pair.visible is not None:
-                stats.skew(pair.skew_ns / 1e6)
-            stats.count("degraded_frames", int(pair.degraded != "none"))
+            picture, fused = fuse_and_compose(pair, seq, stage, self._config.compose, stats, clock)
             if not all([writer.put(picture, fused) for writer in writers]):
                 return
             seq += 1
