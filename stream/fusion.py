@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,23 @@ CAPTION_ABOVE = 0.5
 Size = tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pair in the visible camera's geometry, 8 bit, full range; a missing side is None.
+
+    ``sees``: what the student is given as infrared: visible stands in where infrared does not reach.
+    """
+
+    pair: FramePair
+    seq: int
+    infrared: NDArray[np.uint8] | None
+    visible: NDArray[np.uint8] | None
+    sees: NDArray[np.uint8] | None
+    register_ms: float
+
+
 class FusionStage:
-    """Registers, normalizes and fuses. Used from one thread.
+    """Registers, normalizes and fuses. ``prepare`` and ``fuse`` are used from one thread.
 
     A pair without infrared gives the visible picture, one without visible gives the infrared one (in the visible
     camera's geometry, once that is known): one camera alone goes on.
@@ -51,8 +68,10 @@ class FusionStage:
         self._matrix: NDArray[np.float64] = np.eye(3)
         self._coverage: NDArray[np.uint8] | None = None
 
-    def fuse(self, pair: FramePair, seq: int) -> FusedFrame:
-        """Fuse one pair. Raises EngineError, and CalibrationError for sizes that the calibration was not made for."""
+    def prepare(self, pair: FramePair, seq: int) -> Prepared:
+        """Register and normalize a pair; pairs come in their order. Raises CalibrationError for sizes that the
+        calibration was not made for.
+        """
         began = self._clock.monotonic_ns()
         visible = None if pair.visible is None else full_range_luma(pair.visible)
         if pair.visible is not None:
@@ -63,10 +82,16 @@ class FusionStage:
             sees = np.empty_like(visible)
             fill_uncovered(infrared, visible, self._coverage, sees)
         registered = self._clock.monotonic_ns()
+        return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6)
+
+    def finish(self, prepared: Prepared) -> FusedFrame:
+        """Fuse a prepared pair; in any order, and from ``Engine.parallel`` threads at once. Raises EngineError."""
+        began = self._clock.monotonic_ns()
+        pair, infrared, visible = prepared.pair, prepared.infrared, prepared.visible
         chroma = None if pair.visible is None else full_range_chroma(pair.visible)
         prior: Prior | None = None
-        if sees is not None and visible is not None:
-            result = self._engine.fuse(sees, visible)
+        if prepared.sees is not None and visible is not None:
+            result = self._engine.fuse(prepared.sees, visible)
             luma = result.luma
             if chroma is not None and result.chroma_gain is not None:
                 chroma = _gained(chroma, result.chroma_gain)
@@ -87,13 +112,17 @@ class FusionStage:
             visible=visible if visible is not None else np.zeros_like(luma),
             capture_ns=pair.capture_ns,
             skew_ns=pair.skew_ns,
-            seq=seq,
+            seq=prepared.seq,
             clock=frame.clock,
             degraded=pair.degraded,
             prior=prior,
             name=named.name,
-            stage_ms={"register": (registered - began) / 1e6, "fuse": (fused - registered) / 1e6},
+            stage_ms={"register": prepared.register_ms, "fuse": (fused - began) / 1e6},
         )
+
+    def fuse(self, pair: FramePair, seq: int) -> FusedFrame:
+        """Prepare and finish one pair. Raises EngineError and CalibrationError."""
+        return self.finish(self.prepare(pair, seq))
 
     def _register(self, infrared: Frame) -> NDArray[np.uint8]:
         size = (infrared.width, infrared.height)

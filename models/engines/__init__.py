@@ -11,16 +11,20 @@ __all__ = ["Engine", "EngineError", "FusionResult", "load_engine"]
 log = logging.getLogger("nightglass")
 
 
-def load_engine(model: str = "stream", engine: str = "auto", precision: str = "auto", threads: int = 0) -> Engine:
+def load_engine(
+    model: str = "stream", engine: str = "auto", precision: str = "auto", threads: int = 0, *, throughput: bool = False
+) -> Engine:
     """Build an engine for a shipped model's name or the path of exported weights.
 
     ``auto`` is ``openvino``: with it nothing but the base install is needed, and torch is not imported.
+    ``throughput``: for recordings, where many pictures in an hour count more than one picture soon: an engine that can
+    then fuses several at once (see ``Engine.parallel``), with fewer threads each.
     Raises EngineError, one line that says what is missing and how to get it.
     """
     if engine in ("auto", "openvino"):
         from models.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(model, precision, threads)
+        return OpenVinoEngine(model, precision, threads, throughput=throughput)
     if engine == "torch":
         from models.engines.torch_engine import TorchEngine
 

@@ -41,12 +41,17 @@ class FusionResult:
 
 
 class Engine(Protocol):
-    """Runs one student. Used from one thread. Sizes may change between calls; a new size costs a short set-up."""
+    """Runs one student. Sizes may change between calls; a new size costs a short set-up.
+
+    ``fuse`` may be called from as many threads at once as ``parallel`` says; 1: from one thread only.
+    """
 
     name: str
     """``openvino``, ``torch`` or ``cuda_graph``."""
     precision: str
     """``fp32``, ``bf16``, ``fp16`` or ``int8``."""
+    parallel: int
+    """How many pictures it fuses at the same time."""
     model: str
     """Name of the preset whose weights it runs, such as ``stream``."""
 

@@ -67,6 +67,7 @@ class CudaGraphEngine:
     """Runs the safetensors weights on an NVIDIA GPU. Implements ``models.engines.base.Engine``."""
 
     name = "cuda_graph"
+    parallel = 1
 
     def __init__(self, model: str = "stream", precision: str = "auto", threads: int = 0) -> None:
         """``precision``: fp16 (``auto``), bf16 or fp32. Raises EngineError, also where there is no GPU."""

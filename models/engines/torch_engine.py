@@ -23,6 +23,7 @@ class TorchEngine:
     """Runs the safetensors weights. Implements ``models.engines.base.Engine``."""
 
     name = "torch"
+    parallel = 1
 
     def __init__(self, model: str = "stream", precision: str = "auto", threads: int = 0) -> None:
         """``threads``: torch's threads on the CPU, 0: torch's own choice. Raises EngineError."""

@@ -202,7 +202,7 @@ class Live:
 
     def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
         clock, stats = self._clock, self._stats
-        picture, fused = fuse_and_compose(pair, seq, stage, self._config.compose, stats, clock)
+        picture, fused = fuse_and_compose(stage.prepare(pair, seq), stage, self._config.compose, stats, clock)
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from stream.calibration import Calibration
 from stream.clock import Clock
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
 from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
-from stream.frames import FramePair
+from stream.frames import FramePair, FusedFrame, Picture
 from stream.fusion import FusionStage
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
@@ -54,14 +56,14 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
     fusion = config.fusion
-    engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads)
+    engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads, throughput=True)
     try:
         for reader in readers.values():
             reader.start()
         infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
         visible = infos["visible"]
         size = None if visible.variable_size else (visible.width, visible.height)
-        run.go(infos, FusionStage(engine, config.normalize, calibration, clock, size))
+        run.go(infos, FusionStage(engine, config.normalize, calibration, clock, size), engine.parallel)
     finally:
         for reader in readers.values():
             reader.stop()
@@ -98,9 +100,11 @@ class _Conversion:
         self._endings: list[SourceEnded] = []
         self._last_s: dict[Role, float] = {}
         self._period_s = 0.0
+        self._parallel = 1
 
-    def go(self, infos: dict[Role, StreamInfo], stage: FusionStage) -> None:
+    def go(self, infos: dict[Role, StreamInfo], stage: FusionStage, parallel: int) -> None:
         """Fuse everything, then finish the outputs, also when something breaks on the way."""
+        self._parallel = parallel
         config, stats, clock = self._config, self._stats, self._clock
         master = config.sync.master
         led_by: Role = "infrared" if master == "infrared" else "visible"
@@ -143,18 +147,29 @@ class _Conversion:
         self, pairs: Iterator[FramePair], stage: FusionStage, writers: list[Writer], total: int | None
     ) -> None:
         clock, stats = self._clock, self._stats
+        ahead: deque[Future[tuple[Picture, FusedFrame]]] = deque()
         seq = 0
-        while True:
-            began = clock.monotonic_ns()
-            pair = next(pairs, None)
-            if pair is None:
-                return
-            stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
-            picture, fused = fuse_and_compose(pair, seq, stage, self._config.compose, stats, clock)
-            if not all([writer.put(picture, fused) for writer in writers]):
-                return
-            seq += 1
-            self._progress(seq, total)
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="fuse") as pool:
+            try:
+                while True:
+                    began = clock.monotonic_ns()
+                    pair = next(pairs, None)
+                    if pair is not None:
+                        stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
+                        prepared, shown = stage.prepare(pair, seq), self._config.compose
+                        ahead.append(pool.submit(fuse_and_compose, prepared, stage, shown, stats, clock))
+                        seq += 1
+                    # One more than are worked on, so that no worker waits while a picture is handed over here.
+                    while len(ahead) > (self._parallel if pair is not None else 0):
+                        picture, fused = ahead.popleft().result()
+                        if not all([writer.put(picture, fused) for writer in writers]):
+                            return
+                        self._progress(fused.seq + 1, total)
+                    if pair is None:
+                        return
+            finally:
+                for future in ahead:
+                    future.cancel()
 
     def _pairs_in_time(self, infos: dict[Role, StreamInfo]) -> Iterator[FramePair]:
         sync = Synchronizer(self._sync_config, infos["infrared"].rate_hz, infos["visible"].rate_hz)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from stream.clock import Clock
 from stream.compose import compose
 from stream.config import ComposeConfig
-from stream.frames import FramePair, FusedFrame, Picture
-from stream.fusion import FusionStage
+from stream.frames import FusedFrame, Picture
+from stream.fusion import FusionStage, Prepared
 from stream.stats import RunStats
 
 
 def fuse_and_compose(
-    pair: FramePair, seq: int, stage: FusionStage, shown: ComposeConfig, stats: RunStats, clock: Clock
+    prepared: Prepared, stage: FusionStage, shown: ComposeConfig, stats: RunStats, clock: Clock
 ) -> tuple[Picture, FusedFrame]:
     """The picture to show and the fused frame it was made of; times, skew and degradation are noted in ``stats``.
 
-    Raises EngineError and CalibrationError.
+    Raises EngineError.
     """
-    fused = stage.fuse(pair, seq)
+    fused, pair = stage.finish(prepared), prepared.pair
     for name, ms in fused.stage_ms.items():
         stats.stage(name, ms)
     began = clock.monotonic_ns()
