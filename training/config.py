@@ -39,6 +39,8 @@ class StudentRunConfig(_Strict):
     crop_px: Annotated[int, Field(ge=64)] = 128
     clean_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of crops that the network sees as they are; the others are degraded, and judged by the clean ones."""
+    kinds: list[str] | None = None
+    """Degradations to draw from (``training.degradations.KINDS``); None: all."""
     learning_rate: Positive = 2e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 200
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.998

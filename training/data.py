@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.degradations import Degradation, apply, sample_degradations
+from training.degradations import KINDS, Degradation, apply, sample_degradations
 from training.images import read_luma
 from training.targets import intensity_target
 
@@ -93,15 +94,23 @@ class Batch:
 class CropSampler:
     """Random square crops with flips, quarter turns and halving of large images, degraded where asked for.
 
-    ``clean_share``: share of crops left as they are; 1 switches degradation off. The generator's state can be saved and
-    restored, so that a resumed run goes on with the same sequence.
+    ``clean_share``: share of crops left as they are; 1 switches degradation off. ``kinds``: what the others get. The
+    generator's state can be saved and restored, so that a resumed run goes on with the same sequence.
     """
 
-    def __init__(self, pairs: list[Pair], crop_px: int, rng: np.random.Generator, clean_share: float = 1.0) -> None:
+    def __init__(
+        self,
+        pairs: list[Pair],
+        crop_px: int,
+        rng: np.random.Generator,
+        clean_share: float = 1.0,
+        kinds: Sequence[str] = tuple(KINDS),
+    ) -> None:
         self.pairs = pairs
         self.crop_px = crop_px
         self.rng = rng
         self.clean_share = clean_share
+        self.kinds = tuple(kinds)
         weights = np.array([pair.weight for pair in pairs])
         self._cumulated = np.cumsum(weights / weights.sum())
         self._cumulated[-1] = 1.0
@@ -114,7 +123,9 @@ class CropSampler:
         for crop in seen:
             degradations: tuple[Degradation, ...] = ()
             if self.clean_share < 1:
-                degradations = sample_degradations(self.rng, none_share=self.clean_share)
+                degradations = sample_degradations(
+                    self.rng, self.clean_share, min(0.3, 1 - self.clean_share), self.kinds
+                )
                 crop[0], crop[1] = apply(crop[0], crop[1], degradations, self.rng)
             done.append(degradations)
         network, judge = torch.from_numpy(seen), torch.from_numpy(clean)

@@ -11,12 +11,22 @@ import torch
 
 from models.checkpoint import save_student
 from models.student import make_student
-from training.config import StudentRunConfig, load_run_config
+from training.config import StudentRunConfig, TrainConfigError, load_run_config
 from training.data import CropSampler, data_hash, default_data_root, load_pairs
+from training.degradations import KINDS
 from training.loop import Average, Run, cosine_rate, gradient_shares, seed_all
 from training.losses import LossWeights, task_losses, weighted_sum
 
 log = logging.getLogger("nightglass.training")
+
+
+def kinds_of(config: StudentRunConfig) -> tuple[str, ...]:
+    """The degradations of a run. Raises TrainConfigError for a kind that is not known."""
+    if config.kinds is None:
+        return tuple(KINDS)
+    if unknown := sorted(set(config.kinds) - set(KINDS)):
+        raise TrainConfigError(f"key 'kinds': unknown {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    return tuple(config.kinds)
 
 
 def train_student(config: StudentRunConfig, data_root: Path) -> Path:
@@ -27,7 +37,7 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     pairs = load_pairs(data_root)
     run = Run(config.run)
     run.write_record({"config": config.model_dump(mode="json"), "pairs": len(pairs), "data": data_hash(pairs)})
-    sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share)
+    sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share, kinds_of(config))
     weights = LossWeights(**config.losses.model_dump())
     student = make_student(config.preset).to(memory_format=torch.channels_last)
     average = Average(student, config.ema)

@@ -29,12 +29,15 @@ class Degradation:
 
 
 def sample_degradations(
-    rng: np.random.Generator, none_share: float = 0.25, double_share: float = 0.3
+    rng: np.random.Generator,
+    none_share: float = 0.25,
+    double_share: float = 0.3,
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> tuple[Degradation, ...]:
     """None, one or two degradations, in the order of ``KINDS``; strengths even in 0.2..1.
 
-    ``none_share``, ``double_share``: probabilities of none and of two; the rest gets one. Two are never a pair of
-    ``NEVER_TOGETHER``. Raises ValueError if the shares are negative or their sum is above 1.
+    ``none_share``, ``double_share``: probabilities of none and of two; the rest gets one, out of ``kinds``. Two are never a
+    pair of ``NEVER_TOGETHER``. Raises ValueError if the shares are negative or their sum is above 1.
     """
     if none_share < 0 or double_share < 0 or none_share + double_share > 1:
         raise ValueError(
@@ -42,7 +45,7 @@ def sample_degradations(
         )
     draw = rng.random()
     count = 0 if draw < none_share else 2 if draw < none_share + double_share else 1
-    return draw_from(rng, tuple(KINDS), count)
+    return draw_from(rng, kinds, count)
 
 
 def draw_from(rng: np.random.Generator, kinds: Sequence[str], count: int) -> tuple[Degradation, ...]:
