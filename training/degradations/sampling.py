@@ -36,8 +36,8 @@ def sample_degradations(
 ) -> tuple[Degradation, ...]:
     """None, one or two degradations, in the order of ``KINDS``; strengths even in 0.2..1.
 
-    ``none_share``, ``double_share``: probabilities of none and of two; the rest gets one, out of ``kinds``. Two are never a
-    pair of ``NEVER_TOGETHER``. Raises ValueError if the shares are negative or their sum is above 1.
+    ``none_share``, ``double_share``: probabilities of none and of two; the rest gets one, out of ``kinds``. Two are
+    never a pair of ``NEVER_TOGETHER``. Raises ValueError if the shares are negative or their sum is above 1.
     """
     if none_share < 0 or double_share < 0 or none_share + double_share > 1:
         raise ValueError(
