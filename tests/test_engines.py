@@ -90,7 +90,7 @@ def test_many_sizes_do_not_pile_up():
     for number in range(6):
         side = 16 * (number + 1)
         engine.fuse(np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8))
-    assert len(engine._compiled) <= 4
+    assert len(engine._sizes) <= 4
     engine.close()
 
 

