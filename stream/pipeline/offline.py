@@ -100,11 +100,9 @@ class _Conversion:
         self._endings: list[SourceEnded] = []
         self._last_s: dict[Role, float] = {}
         self._period_s = 0.0
-        self._parallel = 1
 
     def go(self, infos: dict[Role, StreamInfo], stage: FusionStage, parallel: int) -> None:
         """Fuse everything, then finish the outputs, also when something breaks on the way."""
-        self._parallel = parallel
         config, stats, clock = self._config, self._stats, self._clock
         master = config.sync.master
         led_by: Role = "infrared" if master == "infrared" else "visible"
@@ -126,7 +124,7 @@ class _Conversion:
         try:
             for writer in writers:
                 writer.start()
-            self._fuse_all(pairs, stage, writers, total)
+            self._fuse_all(pairs, stage, parallel, writers, total)
         finally:
             for writer in writers:
                 writer.finish()
@@ -144,12 +142,12 @@ class _Conversion:
         pair_by_name(infrared, visible)
 
     def _fuse_all(
-        self, pairs: Iterator[FramePair], stage: FusionStage, writers: list[Writer], total: int | None
+        self, pairs: Iterator[FramePair], stage: FusionStage, parallel: int, writers: list[Writer], total: int | None
     ) -> None:
         clock, stats = self._clock, self._stats
         ahead: deque[Future[tuple[Picture, FusedFrame]]] = deque()
         seq = 0
-        with ThreadPoolExecutor(self._parallel, thread_name_prefix="fuse") as pool:
+        with ThreadPoolExecutor(parallel, thread_name_prefix="fuse") as pool:
             try:
                 while True:
                     began = clock.monotonic_ns()
@@ -160,7 +158,7 @@ class _Conversion:
                         ahead.append(pool.submit(fuse_and_compose, prepared, stage, shown, stats, clock))
                         seq += 1
                     # One more than are worked on, so that no worker waits while a picture is handed over here.
-                    while len(ahead) > (self._parallel if pair is not None else 0):
+                    while len(ahead) > (parallel if pair is not None else 0):
                         picture, fused = ahead.popleft().result()
                         if not all([writer.put(picture, fused) for writer in writers]):
                             return
