@@ -79,6 +79,21 @@ class ChannelGate(nn.Module):
         return x * F.interpolate(gate, scale_factor=float(self.pool_px), mode="bilinear", align_corners=False)
 
 
+class Modulate(nn.Module):
+    """Feature-wise affine modulation of (B, dim, H, W) by a code (B, code); does nothing at first."""
+
+    def __init__(self, code_dim: int, dim: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(code_dim, 2 * dim)
+        nn.init.zeros_(self.affine.weight)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """``x`` scaled and shifted by channel."""
+        scale, shift = self.affine(code)[:, :, None, None].chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
 class CrossFusion(nn.Module):
     """The spatial-channel cross-fusion module of Zhang et al. (2025), made light enough for video on a CPU.
 

@@ -6,7 +6,9 @@ straight from the sources and not through the narrow network::
 
     fused = gain_infrared * infrared + gain_visible * visible + residual
 
-No statistics of the whole frame are used anywhere (no instance norm, no global pooling): they make video flicker.
+What the teacher reads in a sentence, the student reads in the pictures: averages of the coarse features give a code of
+the same form as the teacher's (the prior), which modulates the coarse branch and from which the kinds of degradation
+are told. Nothing else looks at the whole frame: statistics of it (instance norm, stretching) make video flicker.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.geometry import MAPS, SHUFFLE, SIZE_MULTIPLE
-from models.layers import CrossFusion
+from models.layers import CrossFusion, Modulate
+from models.prior import CODE_DIM, KIND_NAMES
+
+MAX_CHROMA_GAIN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +31,37 @@ class StudentPreset:
     """Shape of a student.
 
     ``dim``: channels at 1/4 resolution; ``coarse_dim``, ``cross_dim``: channels of each modality at 1/8 and 1/16;
-    ``blocks``: convolutions at 1/4 resolution, which take most of the time.
+    ``blocks``: convolutions at 1/4 resolution, which take most of the time; ``refines``: the same at 1/8.
     """
 
     dim: int
     coarse_dim: int
     cross_dim: int
     blocks: int
+    refines: int = 1
     heads: int = 2
 
 
 PRESETS: dict[str, StudentPreset] = {
-    "stream": StudentPreset(dim=32, coarse_dim=16, cross_dim=24, blocks=2),
+    "stream": StudentPreset(dim=32, coarse_dim=16, cross_dim=24, blocks=1, refines=2),
     "hd": StudentPreset(dim=24, coarse_dim=16, cross_dim=24, blocks=1),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """What the exported part computes.
+
+    ``maps``: shuffled, (B, 48, H/4, W/4); ``chroma_gain``: (B, 1, H/8, W/8), 0..4; ``code``: (B, code), -1..1;
+    ``severity``: logits by kind, (B, kinds); ``eighth``, ``sixteenth``: features, for distillation.
+    """
+
+    maps: Tensor
+    chroma_gain: Tensor
+    code: Tensor
+    severity: Tensor
+    eighth: Tensor
+    sixteenth: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +70,7 @@ class StudentOutput:
 
     luma: Tensor
     maps: Tensor
+    trunk: Trunk
 
 
 class Student(nn.Module):
@@ -64,42 +87,53 @@ class Student(nn.Module):
         self.coarse = nn.Conv2d(2 * coarse, 2 * cross, 3, stride=2, padding=1, groups=2)
         self.cross = CrossFusion(cross, 2 * cross, preset.heads)
         self.context = nn.Conv2d(2 * cross, 2 * cross, 3, padding=1)
+        self.read = nn.Sequential(nn.Linear(2 * coarse + 2 * cross, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
+        self.severity = nn.Linear(CODE_DIM, len(KIND_NAMES))
+        self.modulate = Modulate(CODE_DIM, 2 * cross)
         self.rise = nn.Conv2d(2 * cross, 2 * coarse, 1)
-        self.refine = nn.Conv2d(2 * coarse, 2 * coarse, 3, padding=1)
+        self.refines = nn.ModuleList(nn.Conv2d(2 * coarse, 2 * coarse, 3, padding=1) for _ in range(preset.refines))
+        self.chroma = nn.Conv2d(2 * coarse, 1, 1)
         self.ascend = nn.Conv2d(2 * coarse, dim, 1)
         self.blocks = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1) for _ in range(preset.blocks))
         self.head = nn.Conv2d(dim, MAPS * unshuffled, 1)
         # Residual connections, folded into the weights: a separate addition costs an engine one more pass.
-        for conv in (self.context, self.refine, *self.blocks):
+        for conv in (self.context, *self.refines, *self.blocks):
             conv.weight.data.mul_(0.5)
             nn.init.dirac_(identity := torch.empty_like(conv.weight))
             conv.weight.data.add_(identity)
         nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.chroma.weight)
         with torch.no_grad():
-            # Start as the plain average, from which every loss has a gradient.
+            # Start as the plain average, from which every loss has a gradient, and with colours as they are.
             self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
+            self.chroma.bias.fill_(torch.logit(torch.tensor(1 / MAX_CHROMA_GAIN)))
 
-    def trunk(self, packed: Tensor) -> Tensor:
-        """Unshuffled lumas (B, 32, H/4, W/4) in 0..1, infrared first, to shuffled maps (B, 48, H/4, W/4)."""
+    def trunk(self, packed: Tensor) -> Trunk:
+        """From unshuffled lumas (B, 32, H/4, W/4) in 0..1, infrared first."""
         eighth = F.relu(self.descend(packed))
         sixteenth = F.relu(self.coarse(eighth))
+        code = self.read(torch.cat([eighth.mean(dim=(2, 3)), sixteenth.mean(dim=(2, 3))], dim=1))
         infrared, visible = sixteenth.chunk(2, dim=1)
         sixteenth = sixteenth + self.cross(infrared, visible)
-        sixteenth = F.relu(self.context(sixteenth))
-        eighth = F.relu(self.refine(eighth + _twice(self.rise(sixteenth))))
+        sixteenth = F.relu(self.modulate(self.context(sixteenth), code))
+        eighth = eighth + _twice(self.rise(sixteenth))
+        for refine in self.refines:
+            eighth = F.relu(refine(eighth))
+        chroma_gain = MAX_CHROMA_GAIN * torch.sigmoid(self.chroma(eighth))
         x = F.relu(self.stem(packed) + _twice(self.ascend(eighth)))
         for block in self.blocks:
             x = F.relu(block(x))
-        return self.head(x)
+        return Trunk(self.head(x), chroma_gain, code, self.severity(code), eighth, sixteenth)
 
     def forward(self, infrared: Tensor, visible: Tensor) -> StudentOutput:
         """Fuse lumas (B, 1, H, W) in 0..1. Raises ValueError on sizes that are not multiples of 16."""
         if infrared.shape != visible.shape or infrared.shape[-1] % SIZE_MULTIPLE or infrared.shape[-2] % SIZE_MULTIPLE:
             raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
         packed = torch.cat([F.pixel_unshuffle(infrared, SHUFFLE), F.pixel_unshuffle(visible, SHUFFLE)], dim=1)
-        maps = F.pixel_shuffle(self.trunk(packed), SHUFFLE)
+        trunk = self.trunk(packed)
+        maps = F.pixel_shuffle(trunk.maps, SHUFFLE)
         luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
-        return StudentOutput(luma, maps)
+        return StudentOutput(luma, maps, trunk)
 
 
 def _twice(x: Tensor) -> Tensor:

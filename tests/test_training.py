@@ -16,22 +16,26 @@ from clips import luma  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from models.checkpoint import load_student, save_student  # noqa: E402
+from models.checkpoint import load_student, save_network  # noqa: E402
 from models.engines import EngineError, load_engine  # noqa: E402
+from models.prior import KIND_NAMES  # noqa: E402
 from models.student import PRESETS, Student, make_student  # noqa: E402
 from models.weights import weights_path  # noqa: E402
-from training.config import LossConfig, StudentRunConfig, TrainConfigError, load_run_config  # noqa: E402
+from training.config import StudentRunConfig, TrainConfigError, load_run_config  # noqa: E402
 from training.data import TRAIN_FOLDERS, CropSampler, data_hash, load_pairs  # noqa: E402
+from training.degradations import KINDS, Degradation  # noqa: E402
 from training.distill import train_student  # noqa: E402
 from training.export import TOLERANCE, export  # noqa: E402
 from training.loop import Run, cosine_rate, gradient_shares  # noqa: E402
 from training.losses import (  # noqa: E402
+    KIND_FACTORS,
     LossWeights,
     fidelity_loss,
     gradient_loss,
+    picture_weights,
     ssim_loss,
     task_losses,
-    weighted_sum,
+    weighted_terms,
 )
 
 pytestmark = pytest.mark.torch
@@ -49,10 +53,11 @@ def tensor(seed: int, height: int = 64, width: int = 64) -> Tensor:
 
 
 def trained_like(name: str) -> Student:
-    """A student whose head gives something, as after training."""
+    """A student whose outputs depend on everything, as after training."""
     torch.manual_seed(0)
     student = make_student(name).eval()
-    torch.nn.init.normal_(student.head.weight, std=0.05)
+    for layer in (student.head, student.chroma, student.modulate.affine):
+        torch.nn.init.normal_(layer.weight, std=0.05)
     return student
 
 
@@ -84,24 +89,38 @@ def test_unknown_preset_lists_what_there_is():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_no_statistics_of_the_whole_frame(name: str):
-    """A flash in one corner must not change the opposite one: that would flicker."""
+def test_only_the_prior_looks_at_the_whole_frame(name: str):
+    """A flash in one corner must not change the opposite one, but through the code: that would flicker."""
     student = trained_like(name)
     infrared, visible = tensor(1, 64, 512), tensor(2, 64, 512)
     flash = visible.clone()
     flash[..., :32, :32] = 1
-    with torch.inference_mode():
-        difference = (student(infrared, flash).luma - student(infrared, visible).luma).abs()
-    assert difference[..., :32].max() > 0.01 and difference[..., 400:].max() == 0
+
+    def difference() -> Tensor:
+        with torch.inference_mode():
+            return (student(infrared, flash).luma - student(infrared, visible).luma).abs()
+
+    through_code = difference()[..., 400:].max()
+    torch.nn.init.zeros_(student.modulate.affine.weight)
+    without = difference()
+    assert without[..., :32].max() > 0.01 and without[..., 400:].max() == 0
+    assert 0 < through_code < 0.01
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_weight_is_used(name: str):
     student = trained_like(name)
     out = student(tensor(1), tensor(2))
-    (out.luma * torch.rand_like(out.luma)).sum().backward()
+    loss = sum((part * torch.rand_like(part)).sum() for part in (out.luma, out.trunk.chroma_gain, out.trunk.severity))
+    loss.backward()
     idle = [key for key, value in student.named_parameters() if value.grad is None or not value.grad.any()]
     assert idle == []
+
+
+def test_a_fresh_student_leaves_colours_alone():
+    gain = make_student("stream")(tensor(1), tensor(2)).trunk.chroma_gain
+    assert gain.shape == (1, 1, 8, 8)
+    torch.testing.assert_close(gain, torch.ones_like(gain))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (47, 61), (121, 161), (33, 97)])
@@ -165,21 +184,40 @@ def test_every_loss_has_a_weight_of_its_name():
     image = tensor(7)
     losses = task_losses(image, image, image, image)
     names = {field.name for field in dataclasses.fields(LossWeights)}
-    assert set(losses) == names == set(LossConfig.model_fields)
-    weights = LossWeights(**dict.fromkeys(names, 2.0))
-    assert float(weighted_sum(losses, weights)) == pytest.approx(2 * float(sum(losses.values())), abs=1e-5)
+    assert set(losses) == names
+    weights = picture_weights(LossWeights(**dict.fromkeys(names, 2.0)), [()])
+    assert float(sum(weighted_terms(losses, weights).values())) == pytest.approx(2 * float(sum(losses.values())), 1e-4)
     with pytest.raises(KeyError, match="same names"):
-        weighted_sum({name: loss for name, loss in losses.items() if name != "ssim"}, weights)
-    shipped = load_run_config(Path(__file__).resolve().parent.parent / "configs" / "train-student.yaml")
-    assert all(weight > 0 for weight in shipped.losses.model_dump().values())
+        weighted_terms({name: loss for name, loss in losses.items() if name != "ssim"}, weights)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_degradation_has_its_weights(kind: str):
+    """The published code looks its weights up by labels, two of which never match."""
+    base = LossWeights()
+    weights = picture_weights(base, [(), (Degradation(kind, 0.5),)])
+    clean = {name: float(values[0]) for name, values in weights.items()}
+    degraded = {name: float(values[1]) for name, values in weights.items()}
+    assert clean == pytest.approx(dataclasses.asdict(base))
+    assert degraded != pytest.approx(clean)
+    for name, factor in dataclasses.asdict(KIND_FACTORS[kind]).items():
+        assert degraded[name] == pytest.approx(clean[name] * factor)
+
+
+def test_weights_are_of_known_kinds_and_combine_by_the_largest():
+    assert set(KIND_FACTORS) == set(KINDS) == set(KIND_NAMES)
+    weights = picture_weights(LossWeights(), [(Degradation("low_light", 0.5), Degradation("infrared_blur", 0.5))])
+    assert float(weights["intensity"]) == pytest.approx(4.5) and float(weights["gradient"]) == pytest.approx(9)
 
 
 def test_gradient_shares_add_up():
     a, b = tensor(8), tensor(9)
     fused = ((a + b) / 2).requires_grad_()
     losses = task_losses(fused, a, b, torch.maximum(a, b))
-    shares = gradient_shares(losses, dict.fromkeys(losses, 1.0), fused)
-    assert sum(shares.values()) == pytest.approx(1) and all(share > 0 for share in shares.values())
+    unrelated = torch.ones(1, requires_grad=True)
+    shares = gradient_shares({name: loss.mean() for name, loss in losses.items()} | {"idle": unrelated.sum()}, [fused])
+    assert sum(shares.values()) == pytest.approx(1) and shares.pop("idle") == 0
+    assert all(share > 0 for share in shares.values())
 
 
 def test_cosine_rate():
@@ -229,7 +267,12 @@ def test_data_hash_sees_every_pixel(small_data: Path):
 
 def test_crops_stay_registered(small_data: Path):
     """Where both pictures are one, both crops are, whatever was flipped and turned."""
-    pairs = [dataclasses.replace(pair, visible=pair.infrared, target=pair.infrared) for pair in load_pairs(small_data)]
+    pairs = [
+        dataclasses.replace(
+            pair, visible=pair.infrared, target=pair.infrared, colour=np.repeat(pair.infrared[..., None], 3, axis=2)
+        )
+        for pair in load_pairs(small_data)
+    ]
     batch = CropSampler(pairs, 64, np.random.default_rng(0)).sample(32)
     assert batch.infrared.shape == (32, 1, 64, 64) and batch.infrared.dtype == torch.float32
     for other in (batch.visible, batch.clean_infrared, batch.clean_visible, batch.target):
@@ -244,8 +287,8 @@ class Killed(Exception):
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def config(name: str) -> StudentRunConfig:
-        settings = {"steps": 6, "batch": 2, "crop_px": 64, "checkpoint_every": 3, "warmup_steps": 2, "clean_share": 0.5}
-        return StudentRunConfig(preset="hd", run=tmp_path / name, threads=1, **settings)
+        settings = {"steps": 6, "batch": 3, "crop_px": 64, "checkpoint_every": 3, "warmup_steps": 2, "clean_share": 0.5}
+        return StudentRunConfig(preset="hd", run=tmp_path / name, threads=1, partners=1, **settings)
 
     whole = load_file(train_student(config("whole"), small_data))
 
@@ -273,7 +316,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(small_data: Path, tmp_path: 
 
 def test_checkpoint_round_trip(tmp_path: Path):
     student = trained_like("hd")
-    save_student(student, "hd", tmp_path / "sub" / "a.safetensors", {"step": "7"})
+    save_network(student, "hd", tmp_path / "sub" / "a.safetensors", {"step": "7"})
     again, preset = load_student(tmp_path / "sub" / "a.safetensors")
     assert preset == "hd" and not again.training
     assert all(torch.equal(a, b) for a, b in zip(student.parameters(), again.parameters(), strict=True))
@@ -282,7 +325,7 @@ def test_checkpoint_round_trip(tmp_path: Path):
 
 
 def test_export_computes_what_torch_does(tmp_path: Path):
-    save_student(trained_like("hd"), "hd", tmp_path / "hd.safetensors")
+    save_network(trained_like("hd"), "hd", tmp_path / "hd.safetensors")
     differences = export(tmp_path / "hd.safetensors", tmp_path / "out")
     assert set(differences) == {"hd.xml", "hd.onnx"}
     assert all(0 <= difference <= TOLERANCE for difference in differences.values())
@@ -297,9 +340,11 @@ def test_shipped_weights_say_what_they_are():
     assert preset == "stream"
 
 
-@pytest.mark.parametrize("yaml", ["run: a\nstepz: 3\n", "run: a\nsteps: 0\n", "steps: 3\n", "run: [\n"])
+@pytest.mark.parametrize(
+    "yaml", ["run: a\nstepz: 3\n", "run: a\nsteps: 0\n", "steps: 3\n", "run: [\n", "run: a\nkinds: [fog]\n"]
+)
 def test_bad_run_configuration(tmp_path: Path, yaml: str):
     (tmp_path / "bad.yaml").write_text(yaml)
     with pytest.raises(TrainConfigError, match=r"bad\.yaml: ") as caught:
-        load_run_config(tmp_path / "bad.yaml")
+        load_run_config(tmp_path / "bad.yaml", StudentRunConfig)
     assert "\n" not in str(caught.value)

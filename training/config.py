@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from training.degradations import KINDS
+from training.losses import LossWeights
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -19,24 +22,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LossConfig(_Strict):
-    """Weights of the task losses, see ``training.losses``."""
+class RunConfig(_Strict):
+    """What the training of a teacher and of a student have in common."""
 
-    intensity: float = 3.0
-    gradient: float = 6.0
-    ssim: float = 1.0
-    fidelity: float = 0.35
-
-
-class StudentRunConfig(_Strict):
-    """Training of a student (``python -m training distill``)."""
-
-    preset: str = "stream"
     run: Path
     """Folder of the run: checkpoints, curves, record. A run that is there already is resumed."""
     steps: Annotated[int, Field(gt=0)] = 20_000
     batch: Annotated[int, Field(gt=0)] = 8
-    crop_px: Annotated[int, Field(ge=64)] = 128
     clean_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of crops that the network sees as they are; the others are degraded, and judged by the clean ones."""
     kinds: list[str] | None = None
@@ -47,14 +39,70 @@ class StudentRunConfig(_Strict):
     seed: int = 0
     checkpoint_every: Annotated[int, Field(gt=0)] = 500
     threads: Annotated[int, Field(ge=0)] = 0
-    losses: LossConfig = LossConfig()
+    losses: LossWeights = LossWeights()
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, kinds: list[str] | None) -> list[str] | None:
+        if unknown := sorted(set(kinds or ()) - set(KINDS)):
+            raise ValueError(f"unknown {', '.join(unknown)}; there are {', '.join(KINDS)}")
+        return kinds
 
 
-def load_run_config(path: Path) -> StudentRunConfig:
+class DistillWeights(_Strict):
+    """Weights of what the teacher adds, see ``training.distillation``."""
+
+    result: Annotated[float, Field(ge=0)] = 3.0
+    feature: Annotated[float, Field(ge=0)] = 0.1
+    prior: Annotated[float, Field(ge=0)] = 0.3
+
+
+class StudentRunConfig(RunConfig):
+    """Training of a student (``python -m training distill``)."""
+
+    preset: str = "stream"
+    crop_px: Annotated[int, Field(ge=64, multiple_of=64)] = 128
+    start: Path | None = None
+    """Weights of a student of the same preset to start from; None: fresh ones."""
+    teacher: Path | None = None
+    """Weights of the teacher; None: task losses alone."""
+    pool: Annotated[int, Field(ge=0)] = 0
+    """Crops that are drawn (and shown to the teacher) once and then reused; 0: every step draws new ones."""
+    pool_file: Path | None = None
+    """Where the pool is kept, so that several runs share it; None: in the folder of the run."""
+    partners: Annotated[int, Field(ge=0)] = 2
+    """Crops of a batch that are another moment of others in it, against flicker; see ``training.temporal``."""
+    distill: DistillWeights = DistillWeights()
+    severity_weight: Annotated[float, Field(ge=0)] = 0.3
+    """Weight of telling the kinds of degradation apart."""
+    chroma_weight: Annotated[float, Field(ge=0)] = 1.0
+    temporal_weight: Annotated[float, Field(ge=0)] = 200.0
+
+
+class TeacherRunConfig(RunConfig):
+    """Training of a teacher (``python -m training teacher``)."""
+
+    preset: str = "cpu"
+    text: bool = True
+    """False: the teacher is told nothing at all, for the ablation."""
+    neutral_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of pairs with the sentence that says nothing, so that the teacher also works without a description."""
+    crop_px: Annotated[int, Field(ge=64, multiple_of=64)] = 64
+    late_crop_px: Annotated[int, Field(ge=64, multiple_of=64)] = 128
+    late_steps: Annotated[int, Field(ge=0)] = 1_500
+    """The last steps see larger crops: small ones cost a quarter, but cut off what window attention looks for."""
+    severity_weight: Annotated[float, Field(ge=0)] = 0.05
+    """Weight of reading the degradations back from the code, which keeps the code meaningful for the student."""
+
+
+Config = TypeVar("Config", bound=RunConfig)
+
+
+def load_run_config(path: Path, schema: type[Config]) -> Config:
     """Read a run's YAML. Raises TrainConfigError, one line that names file and key."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return StudentRunConfig.model_validate(data)
+        return schema.model_validate(data)
     except OSError as error:
         raise TrainConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -1,82 +1,123 @@
-"""Train a student: ``python -m training distill --config YAML``. For now on the task losses alone, without teacher."""
+"""Train a student, with a teacher or without: ``python -m training distill --config YAML``."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import logging
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from models.checkpoint import save_student
-from models.student import make_student
-from training.config import StudentRunConfig, TrainConfigError, load_run_config
-from training.data import CropSampler, data_hash, default_data_root, load_pairs
+from models.checkpoint import load_student, load_teacher, save_network
+from models.student import Student, make_student
+from models.teacher import Teacher
+from training.config import StudentRunConfig, load_run_config
+from training.data import Batch, CropSampler, data_hash, default_data_root, load_pairs
 from training.degradations import KINDS
-from training.loop import Average, Run, cosine_rate, gradient_shares, seed_all
-from training.losses import LossWeights, task_losses, weighted_sum
+from training.distillation import Adapters, Lesson, chroma_loss, prior_loss, result_loss, severity_loss
+from training.loop import Run, Trainer, gradient_shares, seed_all
+from training.losses import picture_weights, task_losses, weighted_terms
+from training.pool import Pool, make_pool, teach
+from training.sentences import SentenceBank
+from training.temporal import flicker_loss
 
 log = logging.getLogger("nightglass.training")
 
+LIKE_NIGHT = torch.tensor([kind in ("low_light", "visible_noise", "over_exposure") for kind in KINDS])
+"""Kinds that a picture taken at night may show by itself."""
 
-def kinds_of(config: StudentRunConfig) -> tuple[str, ...]:
-    """The degradations of a run. Raises TrainConfigError for a kind that is not known."""
-    if config.kinds is None:
-        return tuple(KINDS)
-    if unknown := sorted(set(config.kinds) - set(KINDS)):
-        raise TrainConfigError(f"key 'kinds': unknown {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    return tuple(config.kinds)
+
+class Lessons:
+    """Where batches come from: a pool, or the sampler with the teacher asked each time."""
+
+    def __init__(self, config: StudentRunConfig, sampler: CropSampler, teacher: Teacher | None) -> None:
+        self._config, self._sampler, self._teacher = config, sampler, teacher
+        self._bank = SentenceBank() if teacher is not None and teacher.reads_text else None
+        self._pool = self._open() if config.pool else None
+
+    def get(self, step: int) -> tuple[Batch, Lesson | None]:
+        """The batch of a step, and the teacher's answers to it."""
+        if self._pool is None:
+            batch = self._sampler.sample(self._config.batch)
+            return batch, None if self._teacher is None else teach(self._teacher, self._bank, batch, self._sampler.rng)
+        epoch, index = divmod(step, len(self._pool))
+        order = np.random.default_rng((self._config.seed, epoch)).permutation(len(self._pool))
+        return self._pool.get(int(order[index]), mirrored=epoch % 2 == 1)
+
+    def _open(self) -> Pool:
+        config = self._config
+        path = config.pool_file or config.run / "pool.pt"
+        if path.exists():
+            log.info("pool of %s", path)
+            return Pool.load(path)
+        batches = -(-config.pool // config.batch)
+        pool = make_pool(self._sampler, batches, config.batch, self._teacher, self._bank, self._sampler.rng)
+        pool.save(path)
+        return pool
+
+
+def student_terms(
+    config: StudentRunConfig, student: Student, adapters: Adapters | None, batch: Batch, lesson: Lesson | None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Unweighted losses by name, (n,) each, and the weighted terms, whose sum is the loss."""
+    out = student(batch.infrared, batch.visible)
+    losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target)
+    weights = picture_weights(config.losses, batch.degradations)
+    losses["severity"] = severity_loss(out.trunk.severity, batch.severity, batch.dark, LIKE_NIGHT)
+    losses["chroma"] = chroma_loss(out.trunk.chroma_gain, batch.chroma_gain, batch.chroma_power)
+    constants = {"severity": config.severity_weight, "chroma": config.chroma_weight}
+    if batch.partners:
+        losses["temporal"] = flicker_loss(batch, out.luma)
+        constants["temporal"] = config.temporal_weight
+    if lesson is not None and adapters is not None:
+        losses["result"] = result_loss(out.luma, lesson.luma)
+        losses["feature"] = adapters(out, lesson)
+        losses["prior"] = prior_loss(out.trunk.code, lesson.code)
+        constants |= config.distill.model_dump()
+    weights |= {name: torch.full_like(losses[name], constant) for name, constant in constants.items()}
+    return losses, weighted_terms(losses, weights)
 
 
 def train_student(config: StudentRunConfig, data_root: Path) -> Path:
-    """Train (or go on with) a run; the path of the averaged weights it wrote."""
+    """Train (or go on with) a run; the path of the averaged weights it wrote. Raises ValueError on unfit weights."""
     if config.threads:
         torch.set_num_threads(config.threads)
     rng = seed_all(config.seed)
     pairs = load_pairs(data_root)
     run = Run(config.run)
     run.write_record({"config": config.model_dump(mode="json"), "pairs": len(pairs), "data": data_hash(pairs)})
-    sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share, kinds_of(config))
-    weights = LossWeights(**config.losses.model_dump())
-    student = make_student(config.preset).to(memory_format=torch.channels_last)
-    average = Average(student, config.ema)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-    first = 0
-    if (state := run.load()) is not None:
-        student.load_state_dict(state["student"])
-        average.network.load_state_dict(state["average"])
-        average.updates = state["updates"]
-        optimizer.load_state_dict(state["optimizer"])
-        rng.bit_generator.state = state["rng"]
-        first = state["step"]
-        log.info("resumed %s at step %d", config.run, first)
+    kinds = tuple(config.kinds or KINDS)
+    sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share, kinds, config.partners)
+    teacher = None if config.teacher is None else load_teacher(config.teacher)[0]
+    student = _start(config)
+    adapters = None if teacher is None else Adapters(student.preset, teacher.preset)
+    trainer = Trainer(config, run, student, rng, adapters)
+    lessons = Lessons(config, sampler, teacher)
     path = config.run / f"{config.preset}.safetensors"
-
-    def checkpoint(step: int) -> None:
-        state = {"student": student.state_dict(), "average": average.network.state_dict()}
-        state |= {"updates": average.updates, "optimizer": optimizer.state_dict(), "step": step}
-        run.save(state | {"rng": rng.bit_generator.state})
-        save_student(average.network, config.preset, path, {"step": str(step), "seed": str(config.seed)})
-
-    for step in range(first, config.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * cosine_rate(step, config.steps, config.warmup_steps)
-        batch = sampler.sample(config.batch)
-        fused = student(batch.infrared, batch.visible).luma
-        losses = task_losses(fused, batch.clean_infrared, batch.clean_visible, batch.target)
-        if step % config.checkpoint_every == 0:
-            shares = gradient_shares(losses, dataclasses.asdict(weights), fused)
-            values = {name: float(loss.detach()) for name, loss in losses.items()}
+    for step in trainer.steps():
+        batch, lesson = lessons.get(step)
+        losses, terms = student_terms(config, student, adapters, batch, lesson)
+        if trainer.logs(step):
+            shares = gradient_shares(terms, list(student.parameters()))
+            values = {name: float(loss.detach().mean()) for name, loss in losses.items()}
             run.log(step, values | {f"share_{name}": share for name, share in shares.items()})
-        optimizer.zero_grad(set_to_none=True)
-        weighted_sum(losses, weights).backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        average.update(student)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            checkpoint(step + 1)
+        trainer.update(torch.stack(list(terms.values())).sum())
+        if trainer.saves(step):
+            trainer.save(step + 1)
+            facts = {"step": str(step + 1), "seed": str(config.seed), "teacher": str(config.teacher or "none")}
+            save_network(trainer.average.network, config.preset, path, facts)
     return path
+
+
+def _start(config: StudentRunConfig) -> Student:
+    if config.start is None:
+        return make_student(config.preset).to(memory_format=torch.channels_last)
+    student, preset = load_student(config.start)
+    if preset != config.preset:
+        raise ValueError(f"{config.start}: weights of a {preset!r} student; key 'preset' says {config.preset!r}")
+    return student.train().to(memory_format=torch.channels_last)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,6 +127,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=default_data_root(), help="folder of the training data")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    path = train_student(load_run_config(args.config), args.data)
+    path = train_student(load_run_config(args.config, StudentRunConfig), args.data)
     print(f"weights written to {path}")
     return 0

@@ -46,16 +46,27 @@ def read_luma(path: Path) -> Image:
 
     Raises InputError for a file that is no picture or has more than 8 bits a sample.
     """
+    picture = _read(path)
+    return picture if picture.ndim == 2 else luma_of_bgr(picture)
+
+
+def read_rgb(path: Path) -> Image:
+    """Read a grey or colour picture as uint8 (H, W, 3) RGB. Raises InputError as ``read_luma``."""
+    picture = _read(path)
+    code = cv2.COLOR_GRAY2RGB if picture.ndim == 2 else cv2.COLOR_BGR2RGB
+    return cv2.cvtColor(picture, code).astype(np.uint8, copy=False)
+
+
+def _read(path: Path) -> Image:
+    """Grey (H, W) or BGR (H, W, 3)."""
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise InputError(f"{path}: cannot be read as a picture; check that the file is whole")
     if picture.dtype != np.uint8:
         raise InputError(f"{path}: has {picture.dtype} samples; metrics are defined on 8 bit, so convert it first")
-    if picture.ndim == 2:
-        return picture.astype(np.uint8, copy=False)
-    if picture.shape[2] == 4:
+    if picture.ndim == 3 and picture.shape[2] == 4:
         picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)
-    return luma_of_bgr(picture.astype(np.uint8, copy=False))
+    return picture.astype(np.uint8, copy=False)
 
 
 def is_video(path: Path) -> bool:

@@ -8,12 +8,15 @@ import logging
 import math
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from training.config import RunConfig
 
 log = logging.getLogger("nightglass.training")
 
@@ -31,8 +34,7 @@ class Average:
         """Move towards ``network``; faster at first, so that early weights are soon forgotten."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mine, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            mine.lerp_(theirs, 1 - decay)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - decay)
 
 
 def cosine_rate(step: int, steps: int, warmup_steps: int) -> float:
@@ -43,12 +45,15 @@ def cosine_rate(step: int, steps: int, warmup_steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def gradient_shares(losses: dict[str, Tensor], weights: dict[str, float], at: Tensor) -> dict[str, float]:
-    """Each weighted term's share of the gradient's L2 norm at ``at`` (the fused image), for the log."""
+def gradient_shares(terms: dict[str, Tensor], at: Sequence[Tensor]) -> dict[str, float]:
+    """Each weighted term's share of the gradient's L2 norm at ``at``, for the log.
+
+    ``at``: the fused image, or a network's parameters. Terms that don't reach it have a share of 0.
+    """
     norms = {}
-    for name, loss in losses.items():
-        (gradient,) = torch.autograd.grad(loss * weights[name], at, retain_graph=True)
-        norms[name] = float(gradient.norm())
+    for name, term in terms.items():
+        gradients = torch.autograd.grad(term, at, retain_graph=True, allow_unused=True)
+        norms[name] = math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))
     total = sum(norms.values()) or 1.0
     return {name: norm / total for name, norm in norms.items()}
 
@@ -83,6 +88,76 @@ class Run:
         """The newest state, None for a new run."""
         path = self.folder / "state.pt"
         return torch.load(path, weights_only=False) if path.exists() else None
+
+
+class Trainer:
+    """Optimizer, learning rate, averaged weights and resumption of one run.
+
+    ``network`` is trained and averaged; ``extra`` is trained beside it and not kept by the average, as distillation's
+    adapters. The generator's state goes into the checkpoint, so that a resumed run draws what it would have drawn.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        run: Run,
+        network: nn.Module,
+        rng: np.random.Generator,
+        extra: nn.Module | None = None,
+    ) -> None:
+        self.config, self.run, self.network, self.rng = config, run, network, rng
+        self.extra = extra if extra is not None else nn.Module()
+        self.average = Average(network, config.ema)
+        self._parameters = [*network.parameters(), *self.extra.parameters()]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=config.learning_rate, weight_decay=1e-4, fused=True)
+        self._first = 0
+        if (state := run.load()) is not None:
+            network.load_state_dict(state["network"])
+            self.extra.load_state_dict(state["extra"])
+            self.average.network.load_state_dict(state["average"])
+            self.average.updates = state["updates"]
+            self._optimizer.load_state_dict(state["optimizer"])
+            rng.bit_generator.state = state["rng"]
+            self._first = state["step"]
+            log.info("resumed %s at step %d", run.folder, self._first)
+
+    def steps(self) -> Iterator[int]:
+        """The steps that are still to do; the learning rate is set for each."""
+        config = self.config
+        for step in range(self._first, config.steps):
+            for group in self._optimizer.param_groups:
+                group["lr"] = config.learning_rate * cosine_rate(step, config.steps, config.warmup_steps)
+            yield step
+
+    def logs(self, step: int) -> bool:
+        """Whether this step goes into the curves."""
+        return step % self.config.checkpoint_every == 0
+
+    def saves(self, step: int) -> bool:
+        """Whether a checkpoint is due after this step."""
+        return (step + 1) % self.config.checkpoint_every == 0 or step + 1 == self.config.steps
+
+    def update(self, loss: Tensor) -> None:
+        """One step down the loss."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+        self.average.update(self.network)
+
+    def save(self, done: int) -> None:
+        """Write the checkpoint after ``done`` steps."""
+        self.run.save(
+            {
+                "network": self.network.state_dict(),
+                "extra": self.extra.state_dict(),
+                "average": self.average.network.state_dict(),
+                "updates": self.average.updates,
+                "optimizer": self._optimizer.state_dict(),
+                "rng": self.rng.bit_generator.state,
+                "step": done,
+            }
+        )
 
 
 def seed_all(seed: int) -> np.random.Generator:

@@ -1,13 +1,16 @@
-"""Task losses on luma. All images (B, 1, H, W) in 0..1; every loss is a mean, lower is better."""
+"""Task losses on luma. All images (B, 1, H, W) in 0..1; every loss is one value a picture, (B,), lower is better."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from training.degradations import Degradation
 
 C1 = 0.01**2
 C2 = 0.03**2
@@ -49,10 +52,42 @@ def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
 class LossWeights:
     """Weights of the terms; what each pulls at is in ``task_losses``."""
 
-    intensity: float
-    gradient: float
-    ssim: float
-    fidelity: float
+    intensity: float = 3.0
+    gradient: float = 6.0
+    ssim: float = 1.0
+    fidelity: float = 0.35
+
+
+_BRIGHTNESS_LOST = LossWeights(1.5, 1.0, 1.0, 1.0)
+_SHARPNESS_LOST = LossWeights(1.0, 1.5, 1.0, 1.0)
+_CONTRAST_LOST = LossWeights(1.0, 1.0, 1.5, 1.5)
+_CLUTTER_ADDED = LossWeights(1.0, 1.0, 1.0, 1.5)
+
+KIND_FACTORS: dict[str, LossWeights] = {
+    "haze": _CONTRAST_LOST,
+    "smoke": _CONTRAST_LOST,
+    "rain": _CLUTTER_ADDED,
+    "visible_blur": _SHARPNESS_LOST,
+    "over_exposure": _BRIGHTNESS_LOST,
+    "low_light": _BRIGHTNESS_LOST,
+    "visible_noise": _CLUTTER_ADDED,
+    "infrared_blur": _SHARPNESS_LOST,
+    "low_contrast": _CONTRAST_LOST,
+    "infrared_noise": _CLUTTER_ADDED,
+    "stripes": _CLUTTER_ADDED,
+    "dead_pixels": _CLUTTER_ADDED,
+}
+"""Kind of degradation -> factors on the weights: what a kind takes away counts more when it is there."""
+
+
+def picture_weights(weights: LossWeights, done: Sequence[Sequence[Degradation]]) -> dict[str, Tensor]:
+    """Weights of each term for each picture, (B,), from what was done to it: the largest factor of its kinds."""
+    table: dict[str, list[float]] = {name: [] for name in asdict(weights)}
+    for degradations in done:
+        factors = [asdict(KIND_FACTORS[degradation.kind]) for degradation in degradations]
+        for name, weight in asdict(weights).items():
+            table[name].append(weight * max((factor[name] for factor in factors), default=1.0))
+    return {name: torch.tensor(values) for name, values in table.items()}
 
 
 def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -61,7 +96,7 @@ def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
     vx, vy = sobel(visible)
     fx, fy = sobel(fused)
     stronger = (ix**2 + iy**2) > (vx**2 + vy**2)
-    return (fx - torch.where(stronger, ix, vx)).abs().mean() + (fy - torch.where(stronger, iy, vy)).abs().mean()
+    return _mean((fx - torch.where(stronger, ix, vx)).abs() + (fy - torch.where(stronger, iy, vy)).abs())
 
 
 def ssim_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -71,7 +106,7 @@ def ssim_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
     var_s, var_f = blur(sources**2, 1.5, 5) - mean_s**2, blur(fused**2, 1.5, 5) - mean_f**2
     cov = blur(sources * fused, 1.5, 5) - mean_s * mean_f
     ssim = ((2 * mean_s * mean_f + C1) * (2 * cov + C2)) / ((mean_s**2 + mean_f**2 + C1) * (var_s + var_f + C2))
-    return 1 - ssim.mean()
+    return 1 - _mean(ssim)
 
 
 def fidelity_loss(fused: Tensor, infrared: Tensor, visible: Tensor, scales: int = 4) -> Tensor:
@@ -97,25 +132,28 @@ def fidelity_loss(fused: Tensor, infrared: Tensor, visible: Tensor, scales: int 
         kept = kept + torch.log2(1 + gain**2 * var_s / (rest + noise)).sum(dim=(2, 3))
         present = present + torch.log2(1 + var_s / noise).sum(dim=(2, 3))
     # Clipped at 1.2: more contrast than the source has must not be bought without end.
-    return 1 - ((kept + 1) / (present + 1)).clamp_max(1.2).mean()
+    return 1 - ((kept + 1) / (present + 1)).clamp_max(1.2).mean(dim=1)
 
 
 def task_losses(fused: Tensor, infrared: Tensor, visible: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """All terms by the names of ``LossWeights``' fields, unweighted.
+    """All terms by the names of ``LossWeights``' fields, unweighted, (B,) each.
 
     Sources are the clean ones; ``target`` is the brightness to aim for, see ``training.targets``.
     """
     return {
-        "intensity": (fused - target).abs().mean(),
+        "intensity": _mean((fused - target).abs()),
         "gradient": gradient_loss(fused, infrared, visible),
         "ssim": ssim_loss(fused, infrared, visible),
         "fidelity": fidelity_loss(fused, infrared, visible),
     }
 
 
-def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
-    """Sum of the terms times their weights. Raises KeyError if a term and the weights' fields do not match."""
-    names = set(LossWeights.__dataclass_fields__)
-    if set(losses) != names:
-        raise KeyError(f"loss terms {sorted(losses)} and weights {sorted(names)} must have the same names")
-    return torch.stack([losses[name] * getattr(weights, name) for name in sorted(losses)]).sum()
+def weighted_terms(losses: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each term's weighted mean over the pictures. Raises KeyError if terms and weights have not the same names."""
+    if set(losses) != set(weights):
+        raise KeyError(f"loss terms {sorted(losses)} and weights {sorted(weights)} must have the same names")
+    return {name: (loss * weights[name]).mean() for name, loss in losses.items()}
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.mean(dim=(1, 2, 3))

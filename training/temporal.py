@@ -1,0 +1,42 @@
+"""Against flicker: what fusion adds to the noise of its sources between two moments of a resting scene."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data import Batch
+
+WINDOW_PX = 5
+RESTING = 4.0 / 255
+"""Largest change of a source's 5x5 mean at which a place counts as resting, as in ``training.flicker``."""
+
+CALMER = 0.9
+"""The fused picture is to be a little calmer than its noisier source."""
+
+
+def flicker_loss(batch: Batch, fused: Tensor) -> Tensor:
+    """Excess of the fused picture's local change over the sources', a mean for each pair of partners, (partners,).
+
+    ``fused``: of the batch, (n, 1, H, W). Only where both sources rest. The local change is the root of the mean square
+    over 5x5 pixels; allowed is 0.9 times that of the less steady source.
+    """
+    fused_change = _change(fused, batch.partners)
+    infrared, visible = (_change(source, batch.partners) for source in (batch.infrared, batch.visible))
+    resting = (_box(infrared).abs() <= RESTING) & (_box(visible).abs() <= RESTING)
+    allowed = CALMER * torch.maximum(_level(infrared), _level(visible))
+    excess = F.relu(_level(fused_change) - allowed)
+    return (excess * resting).mean(dim=(1, 2, 3))
+
+
+def _change(pictures: Tensor, partners: int) -> Tensor:
+    return pictures[-partners:] - pictures[-2 * partners : -partners]
+
+
+def _box(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, WINDOW_PX, stride=1, padding=WINDOW_PX // 2, count_include_pad=False)
+
+
+def _level(change: Tensor) -> Tensor:
+    return torch.sqrt(_box(change.square()) + 1e-8)
