@@ -7,6 +7,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class PixelNorm(nn.Module):
+    """Layer normalization over the channels of each pixel, (B, dim, H, W) in and out.
+
+    Deep residual networks need some normalization, or their features grow without end; this one (as in ConvNeXt, Liu
+    et al., CVPR 2022) looks at no other pixel, so that nothing in one corner of a picture changes another.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalized features."""
+        out: Tensor = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return out
+
+
 class WindowCrossAttention(nn.Module):
     """Attention inside windows of one modality's features, asked by the other's (one direction).
 

@@ -6,9 +6,10 @@ straight from the sources and not through the narrow network::
 
     fused = gain_infrared * infrared + gain_visible * visible + residual
 
-What the teacher reads in a sentence, the student reads in the pictures: averages of the coarse features give a code of
-the same form as the teacher's (the prior), which modulates the coarse branch and from which the kinds of degradation
-are told. Nothing else looks at the whole frame: statistics of it (instance norm, stretching) make video flicker.
+What the teacher reads in a sentence, the student reads in the pictures: averages of its coarse features, and of probes
+of the finest detail, give a code of the same form as the teacher's (the prior). It modulates the coarse and the detail
+branch, and helps to tell the kinds of degradation. Nothing else looks at the whole frame: statistics of it (instance
+norm, stretching) make video flicker. In a video the code of the frames before, smoothed in time, steers the next one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from models.layers import CrossFusion, Modulate
 from models.prior import CODE_DIM, KIND_NAMES
 
 MAX_CHROMA_GAIN = 4.0
+
+PROBES = 48
+PROBE_CELLS = 2
+"""The prior's probes: how many, and the side of what each looks at, in cells of 4x4 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ PRESETS: dict[str, StudentPreset] = {
 class Trunk:
     """What the exported part computes.
 
-    ``maps``: shuffled, (B, 48, H/4, W/4); ``chroma_gain``: (B, 1, H/8, W/8), 0..4; ``code``: (B, code), -1..1;
-    ``severity``: logits by kind, (B, kinds); ``eighth``, ``sixteenth``: features, for distillation.
+    ``maps``: shuffled, (B, 48, H/4, W/4); ``chroma_gain``: (B, 1, H/8, W/8), 0..4; ``code``: the picture's own,
+    (B, code), -1..1; ``severity``: logits by kind, (B, kinds); ``eighth``, ``sixteenth``: features, for distillation.
     """
 
     maps: Tensor
@@ -87,9 +92,15 @@ class Student(nn.Module):
         self.coarse = nn.Conv2d(2 * coarse, 2 * cross, 3, stride=2, padding=1, groups=2)
         self.cross = CrossFusion(cross, 2 * cross, preset.heads)
         self.context = nn.Conv2d(2 * cross, 2 * cross, 3, padding=1)
-        self.read = nn.Sequential(nn.Linear(2 * coarse + 2 * cross, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
-        self.severity = nn.Linear(CODE_DIM, len(KIND_NAMES))
+        # Noise, blur and stripes show in the finest detail, which the coarse features have no use for. One block of 8x8
+        # pixels in four is probed for it: enough for an average, and next to no work.
+        self.probe = nn.Conv2d(2 * unshuffled, PROBES, PROBE_CELLS, stride=2 * PROBE_CELLS, groups=2)
+        self.weigh = nn.Conv2d(PROBES, PROBES, 1)
+        summary = 2 * coarse + 2 * cross + PROBES
+        self.read = nn.Sequential(nn.Linear(summary, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
+        self.judge = nn.Sequential(nn.Linear(CODE_DIM + summary, 64), nn.ReLU(), nn.Linear(64, len(KIND_NAMES)))
         self.modulate = Modulate(CODE_DIM, 2 * cross)
+        self.modulate_detail = Modulate(CODE_DIM, dim)
         self.rise = nn.Conv2d(2 * cross, 2 * coarse, 1)
         self.refines = nn.ModuleList(nn.Conv2d(2 * coarse, 2 * coarse, 3, padding=1) for _ in range(preset.refines))
         self.chroma = nn.Conv2d(2 * coarse, 1, 1)
@@ -108,32 +119,59 @@ class Student(nn.Module):
             self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
             self.chroma.bias.fill_(torch.logit(torch.tensor(1 / MAX_CHROMA_GAIN)))
 
-    def trunk(self, packed: Tensor) -> Trunk:
-        """From unshuffled lumas (B, 32, H/4, W/4) in 0..1, infrared first."""
+    def trunk(self, packed: Tensor, steer: Tensor | None = None) -> Trunk:
+        """From unshuffled lumas (B, 32, H/4, W/4) in 0..1, infrared first.
+
+        ``steer``: (B, code + 1), a code and in the last place its share in 0..1, the rest being the picture's own code.
+        So a video is steered by a code that is smoothed in time: what one frame says of itself jumps.
+        """
         eighth = F.relu(self.descend(packed))
         sixteenth = F.relu(self.coarse(eighth))
-        code = self.read(torch.cat([eighth.mean(dim=(2, 3)), sixteenth.mean(dim=(2, 3))], dim=1))
+        summary = torch.cat([_mean(eighth), _mean(sixteenth), _mean(self.evidence(packed))], dim=1)
+        code = self.read(summary)
+        followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         infrared, visible = sixteenth.chunk(2, dim=1)
         sixteenth = sixteenth + self.cross(infrared, visible)
-        sixteenth = F.relu(self.modulate(self.context(sixteenth), code))
+        sixteenth = F.relu(self.modulate(self.context(sixteenth), followed))
         eighth = eighth + _twice(self.rise(sixteenth))
         for refine in self.refines:
             eighth = F.relu(refine(eighth))
         chroma_gain = MAX_CHROMA_GAIN * torch.sigmoid(self.chroma(eighth))
-        x = F.relu(self.stem(packed) + _twice(self.ascend(eighth)))
+        x = F.relu(self.modulate_detail(self.stem(packed) + _twice(self.ascend(eighth)), followed))
         for block in self.blocks:
             x = F.relu(block(x))
-        return Trunk(self.head(x), chroma_gain, code, self.severity(code), eighth, sixteenth)
+        severity = self.judge(torch.cat([code, summary], dim=1))
+        return Trunk(self.head(x), chroma_gain, code, severity, eighth, sixteenth)
 
-    def forward(self, infrared: Tensor, visible: Tensor) -> StudentOutput:
-        """Fuse lumas (B, 1, H, W) in 0..1. Raises ValueError on sizes that are not multiples of 16."""
+    def evidence(self, packed: Tensor) -> Tensor:
+        """What shows in fine detail, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4)."""
+        return F.relu(self.weigh(self.probe(packed).abs()))
+
+    def coarse_summary(self, packed: Tensor) -> Tensor:
+        """Averages of the coarse features of unshuffled lumas, (B, features): the first part of the summary."""
+        eighth = F.relu(self.descend(packed))
+        return torch.cat([_mean(eighth), _mean(F.relu(self.coarse(eighth)))], dim=1)
+
+    def forward(self, infrared: Tensor, visible: Tensor, steer: Tensor | None = None) -> StudentOutput:
+        """Fuse lumas (B, 1, H, W) in 0..1, ``steer`` as for ``trunk``.
+
+        Raises ValueError on sizes that are not multiples of 16.
+        """
         if infrared.shape != visible.shape or infrared.shape[-1] % SIZE_MULTIPLE or infrared.shape[-2] % SIZE_MULTIPLE:
             raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
-        packed = torch.cat([F.pixel_unshuffle(infrared, SHUFFLE), F.pixel_unshuffle(visible, SHUFFLE)], dim=1)
-        trunk = self.trunk(packed)
+        trunk = self.trunk(packed_lumas(infrared, visible), steer)
         maps = F.pixel_shuffle(trunk.maps, SHUFFLE)
         luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
         return StudentOutput(luma, maps, trunk)
+
+
+def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:
+    """Lumas (B, 1, H, W), unshuffled and joined: (B, 32, H/4, W/4), infrared first."""
+    return torch.cat([F.pixel_unshuffle(infrared, SHUFFLE), F.pixel_unshuffle(visible, SHUFFLE)], dim=1)
+
+
+def _mean(features: Tensor) -> Tensor:
+    return features.mean(dim=(2, 3))
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.geometry import MAPS
-from models.layers import ChannelGate, CrossFusion, Modulate, WindowCrossAttention
+from models.layers import ChannelGate, CrossFusion, Modulate, PixelNorm, WindowCrossAttention
 from models.prior import CODE_DIM, KIND_NAMES
 
 SCALES = 4
@@ -70,18 +70,23 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, heads: int, window_px: int = 4) -> None:
         super().__init__()
+        self.norm = PixelNorm(dim)
         self.first = nn.Conv2d(dim, dim, 3, padding=1)
         self.second = nn.Conv2d(dim, dim, 3, padding=1)
         self.gate = ChannelGate(dim, window_px) if heads else None
+        self.attention_norm = PixelNorm(dim) if heads else None
         self.attention = WindowCrossAttention(dim, heads, window_px) if heads else None
         for layer in (self.second, *([self.attention.project] if self.attention else [])):
             layer.weight.data.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Refined features."""
-        inner = self.second(F.relu(self.first(x)))
+        inner = self.second(F.relu(self.first(self.norm(x))))
         x = x + (inner if self.gate is None else self.gate(inner, inner))
-        return x if self.attention is None else x + self.attention(x, x)
+        if self.attention is None or self.attention_norm is None:
+            return x
+        calm = self.attention_norm(x)
+        return x + self.attention(calm, calm)
 
 
 class Join(nn.Module):
@@ -140,6 +145,8 @@ class Teacher(nn.Module):
             CrossFusion(dim, dim, count) if count else Join(dim)
             for dim, count in zip(dims, preset.cross_heads, strict=True)
         )
+        self.infrared_norms = nn.ModuleList(PixelNorm(dim) for dim in dims)
+        self.visible_norms = nn.ModuleList(PixelNorm(dim) for dim in dims)
         self.read = nn.Sequential(nn.Linear(EMBEDDING_DIM, 128), nn.GELU(), nn.Linear(128, preset.code_dim), nn.Tanh())
         self.severity = nn.Linear(preset.code_dim, len(KIND_NAMES))
         self.modulate = nn.ModuleList(Modulate(preset.code_dim, dim) for dim in dims)
@@ -149,6 +156,7 @@ class Teacher(nn.Module):
         )
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(dims))
         unshuffled = preset.shuffle**2
+        self.last_norm = PixelNorm(dims[0])
         self.head = nn.Conv2d(dims[0], MAPS * unshuffled, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         with torch.no_grad():
@@ -160,17 +168,15 @@ class Teacher(nn.Module):
         if infrared.shape != visible.shape or infrared.shape[-1] % multiple or infrared.shape[-2] % multiple:
             raise ValueError(f"need equal sizes, multiples of {multiple}: {infrared.shape}, {visible.shape}")
         code = self.read(embedding)
-        joined = [
-            cross(ir, vi)
-            for cross, ir, vi in zip(self.cross, self.infrared(infrared), self.visible(visible), strict=True)
-        ]
+        seen = zip(self.infrared_norms, self.infrared(infrared), self.visible_norms, self.visible(visible), strict=True)
+        joined = [cross(a(ir), b(vi)) for cross, (a, ir, b, vi) in zip(self.cross, seen, strict=True)]
         features: list[Tensor] = []
         for index in reversed(range(SCALES)):
             x = joined[index]
             if features:
                 x = x + _twice(self.up[index](features[-1]))
             features.append(self.stages[index](self.modulate[index](x, code)))
-        maps = F.pixel_shuffle(self.head(F.relu(features[-1])), self.preset.shuffle)
+        maps = F.pixel_shuffle(self.head(F.relu(self.last_norm(features[-1]))), self.preset.shuffle)
         luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
         return TeacherOutput(luma, maps, code, self.severity(code), tuple(reversed(features)))
 

@@ -20,7 +20,7 @@ def compose(fused: FusedFrame, mode: Mode, palette: Palette, pip_scale: float) -
     """The picture for ``mode``.
 
     ``fused``: the fused picture, in the visible camera's colours (corrected by the student).
-    ``infrared``: the registered infrared picture in ``palette``. ``visible``: visible luma with the frame's colours.
+    ``infrared``: the registered infrared picture in ``palette``. ``visible``: as the visible camera gives it.
     ``side-by-side``: infrared | visible | fused, each at full size; 3 W wide, for odd W ``3 W + 2`` (the first two are
     widened by a repeated column, so that chroma stays aligned).
     ``pip``: the fused picture, the infrared one in ``palette`` inset at bottom right, ``pip_scale`` (0..0.5] of its
@@ -30,16 +30,16 @@ def compose(fused: FusedFrame, mode: Mode, palette: Palette, pip_scale: float) -
     Raises ValueError for an unknown mode or palette, and in ``pip`` for ``pip_scale`` out of range or frames smaller
     than 16x16.
     """
+    camera = Picture(fused.visible, fused.camera_chroma or fused.chroma)
     match mode:
         case "fused":
             return Picture(fused.luma, fused.chroma)
         case "visible":
-            return Picture(fused.visible, fused.chroma)
+            return camera
         case "infrared":
             return _infrared(fused.infrared, palette)
         case "side-by-side":
-            visible = Picture(fused.visible, fused.chroma)
-            return _beside([_infrared(fused.infrared, palette), visible, Picture(fused.luma, fused.chroma)])
+            return _beside([_infrared(fused.infrared, palette), camera, Picture(fused.luma, fused.chroma)])
         case "pip":
             return _inset(fused, palette, pip_scale)
     raise ValueError(f"unknown mode {mode!r}; there are fused, side-by-side, pip, infrared, visible")

@@ -18,6 +18,7 @@ from stream.schema import FilePath, StrictModel, describe, read_yaml
 Mode = Literal["fused", "side-by-side", "pip", "infrared", "visible"]
 Palette = Literal["white-hot", "black-hot", "ironbow", "rainbow", "arctic"]
 Policy = Literal["latest", "block"]
+ChromaMode = Literal["natural", "plain"]
 StreamName = Literal["fused", "infrared", "visible", "status"]
 
 PositiveMs = Annotated[float, Field(gt=0)]
@@ -91,6 +92,8 @@ class FusionConfig(StrictModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Inference threads; 0: all processors."""
+    chroma: ChromaMode = "natural"
+    """``natural``: the visible camera's colours as corrected by the student; ``plain``: as the camera gives them."""
 
 
 class ComposeConfig(StrictModel):

@@ -117,10 +117,14 @@ class FramePair:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What the student says about the degradation of its input: a score in 0..1 by kind, and a caption."""
+    """What the student says about the degradation of its input, smoothed in time.
+
+    ``scores``: 0..1 by kind. ``caption``: in words. ``present``: the kinds that the caption names, in its order.
+    """
 
     scores: dict[str, float]
     caption: str
+    present: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class FusedFrame:
     """A fused picture and what it was made of; all planes full range, all in the visible camera's geometry.
 
     ``luma``: the fused luma, uint8 (H, W), 0..255. ``chroma``: full-range 4:2:0 planes, None for grey.
+    ``camera_chroma``: the visible camera's own, where ``chroma`` was corrected; None where ``chroma`` is just that.
     ``infrared``: infrared registered onto the visible picture and normalized, uint8 (H, W).
     ``visible``: visible luma, uint8 (H, W).
     ``stage_ms``: milliseconds spent by stage so far (``sync``, ``register``, ``fuse``, ...).
@@ -145,6 +150,7 @@ class FusedFrame:
     prior: Prior | None = None
     name: str | None = None
     stage_ms: dict[str, float] = field(default_factory=dict)
+    camera_chroma: Chroma | None = None
 
     def __post_init__(self) -> None:
         for what, plane in (("luma", self.luma), ("infrared", self.infrared), ("visible", self.visible)):

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.chroma import apply_chroma_gain
 from kernels.coverage import coverage_mask, fill_uncovered
 from kernels.register import register_normalize
-from models.engines import Engine
+from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering
 from stream.calibration import Calibration, matrix_for
+from stream.chroma_gain import GainSmoother, gained
 from stream.clock import Clock
-from stream.config import NormalizeConfig
-from stream.frames import Chroma, Frame, FramePair, FusedFrame, Prior
+from stream.config import ChromaMode, NormalizeConfig
+from stream.frames import Frame, FramePair, FusedFrame, Prior
 from stream.normalize import Normalizer
 from stream.picture import full_range_chroma, full_range_luma
+from stream.prior import PriorTracker
+from stream.smoothing import step_share
 
 FEATHER_SHARE = 0.03
 """Where infrared covers only a part of the visible picture, its border is blended over this share of the width."""
-
-CAPTION_ABOVE = 0.5
 
 Size = tuple[int, int]
 
@@ -30,7 +30,8 @@ Size = tuple[int, int]
 class Prepared:
     """A pair in the visible camera's geometry, 8 bit, full range; a missing side is None.
 
-    ``sees``: what the student is given as infrared: visible stands in where infrared does not reach.
+    ``sees``: what the student is given as infrared: visible stands in where infrared does not reach. ``code``: what
+    steers the student, from the frames that were steadied before this one was prepared; None: its own pictures do.
     """
 
     pair: FramePair
@@ -39,10 +40,39 @@ class Prepared:
     visible: NDArray[np.uint8] | None
     sees: NDArray[np.uint8] | None
     register_ms: float
+    code: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A pair that the student has seen; ``result`` is None where one side is missing and there was nothing to fuse."""
+
+    prepared: Prepared
+    result: FusionResult | None
+    infer_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steadied:
+    """A pair with what must not jump from frame to frame already smoothed.
+
+    ``luma``: fused, uint8 (H, W), None where one side is missing. ``chroma_gain``: float32 (h, w), None: leave colours
+    as they are.
+    """
+
+    prepared: Prepared
+    luma: NDArray[np.uint8] | None
+    chroma_gain: NDArray[np.float32] | None
+    prior: Prior | None
+    infer_ms: float
 
 
 class FusionStage:
-    """Registers, normalizes and fuses. ``prepare`` and ``fuse`` are used from one thread.
+    """Registers, normalizes and fuses, in four steps.
+
+    ``prepare`` and ``steady`` remember earlier frames: they are called from one thread, in the order of the frames.
+    ``infer`` and ``finish``, which take most of the time, may be called in any order and from ``Engine.parallel``
+    threads at once.
 
     A pair without infrared gives the visible picture, one without visible gives the infrared one (in the visible
     camera's geometry, once that is known): one camera alone goes on.
@@ -55,15 +85,26 @@ class FusionStage:
         calibration: Calibration | None,
         clock: Clock,
         visible_size: Size | None = None,
+        *,
+        chroma: ChromaMode = "natural",
+        stills: bool = False,
     ) -> None:
         """``visible_size``: width and height of the visible pictures where they are known before the first one, so
-        that infrared frames that come before it already have the output's size.
+        that infrared frames that come before it already have the output's size. ``chroma``: whether the student may
+        correct colours. ``stills``: the pictures have nothing to do with each other, so what the student says of one
+        is not smoothed by what it said of the last.
         """
         self._engine = engine
         self._normalizer = Normalizer(normalize)
         self._calibration = calibration
         self._clock = clock
         self._visible_size = visible_size
+        self._chroma = chroma
+        self._stills = stills
+        self._prior = PriorTracker()
+        self._gain = GainSmoother()
+        self._steering = Steering()
+        self._steered_ns: int | None = None
         self._map_for: tuple[Size, Size] | None = None
         self._matrix: NDArray[np.float64] = np.eye(3)
         self._coverage: NDArray[np.uint8] | None = None
@@ -82,25 +123,46 @@ class FusionStage:
             sees = np.empty_like(visible)
             fill_uncovered(infrared, visible, self._coverage, sees)
         registered = self._clock.monotonic_ns()
-        return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6)
+        code = None if self._stills else self._steering.code
+        return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6, code)
 
-    def finish(self, prepared: Prepared) -> FusedFrame:
-        """Fuse a prepared pair; in any order, and from ``Engine.parallel`` threads at once. Raises EngineError."""
+    def infer(self, prepared: Prepared) -> Inferred:
+        """Run the student on a prepared pair. Raises EngineError."""
         began = self._clock.monotonic_ns()
+        result = None
+        if prepared.sees is not None and prepared.visible is not None:
+            result = self._engine.fuse(prepared.sees, prepared.visible, prepared.code)
+        return Inferred(prepared, result, (self._clock.monotonic_ns() - began) / 1e6)
+
+    def steady(self, inferred: Inferred) -> Steadied:
+        """Smooth prior and chroma gain in time; takes next to no time itself."""
+        prepared, result = inferred.prepared, inferred.result
+        if result is None:
+            return Steadied(prepared, None, None, None, inferred.infer_ms)
+        if self._stills:
+            self._prior, self._gain = PriorTracker(), GainSmoother()
+        capture_ns = prepared.pair.capture_ns
+        if result.code is not None:
+            self._steering.push(result.code, step_share(self._steered_ns, capture_ns, STEERING_TIME_CONSTANT_S))
+            self._steered_ns = capture_ns
+        prior = self._prior.push(result.scores, capture_ns) if result.scores else None
+        gain = result.chroma_gain
+        if gain is not None:
+            gain = self._gain.push(gain, capture_ns) if self._chroma == "natural" else None
+        return Steadied(prepared, result.luma, gain, prior, inferred.infer_ms)
+
+    def finish(self, steadied: Steadied) -> FusedFrame:
+        """The fused frame, with its colours corrected."""
+        began = self._clock.monotonic_ns()
+        prepared, luma = steadied.prepared, steadied.luma
         pair, infrared, visible = prepared.pair, prepared.infrared, prepared.visible
-        chroma = None if pair.visible is None else full_range_chroma(pair.visible)
-        prior: Prior | None = None
-        if prepared.sees is not None and visible is not None:
-            result = self._engine.fuse(prepared.sees, visible)
-            luma = result.luma
-            if chroma is not None and result.chroma_gain is not None:
-                chroma = _gained(chroma, result.chroma_gain)
-            if result.scores:
-                prior = Prior(result.scores, _caption(result.scores))
-        else:
-            alone = visible if visible is not None else infrared
-            assert alone is not None  # a FramePair has at least one side
-            luma = alone
+        camera_chroma = None if pair.visible is None else full_range_chroma(pair.visible)
+        chroma = camera_chroma
+        if chroma is not None and steadied.chroma_gain is not None:
+            chroma = gained(chroma, steadied.chroma_gain)
+        if luma is None:
+            luma = visible if visible is not None else infrared
+            assert luma is not None  # a FramePair has at least one side
         fused = self._clock.monotonic_ns()
         frame = pair.visible or pair.infrared
         assert frame is not None
@@ -115,14 +177,15 @@ class FusionStage:
             seq=prepared.seq,
             clock=frame.clock,
             degraded=pair.degraded,
-            prior=prior,
+            prior=steadied.prior,
             name=named.name,
-            stage_ms={"register": prepared.register_ms, "fuse": (fused - began) / 1e6},
+            stage_ms={"register": prepared.register_ms, "fuse": steadied.infer_ms + (fused - began) / 1e6},
+            camera_chroma=camera_chroma,
         )
 
     def fuse(self, pair: FramePair, seq: int) -> FusedFrame:
-        """Prepare and finish one pair. Raises EngineError and CalibrationError."""
-        return self.finish(self.prepare(pair, seq))
+        """All steps for one pair. Raises EngineError and CalibrationError."""
+        return self.finish(self.steady(self.infer(self.prepare(pair, seq))))
 
     def _register(self, infrared: Frame) -> NDArray[np.uint8]:
         size = (infrared.width, infrared.height)
@@ -136,15 +199,3 @@ class FusionStage:
         out = np.empty((target[1], target[0]), np.uint8)
         register_normalize(infrared.luma, self._matrix, self._normalizer.lut(infrared), out)
         return out
-
-
-def _gained(chroma: Chroma, gain: NDArray[np.float32]) -> Chroma:
-    cb, cr = np.empty(chroma.cb.shape, np.uint8), np.empty(chroma.cr.shape, np.uint8)
-    apply_chroma_gain(chroma.cb, gain, cb)
-    apply_chroma_gain(chroma.cr, gain, cr)
-    return Chroma(cb, cr)
-
-
-def _caption(scores: dict[str, float]) -> str:
-    found = sorted((kind for kind, score in scores.items() if score > CAPTION_ABOVE), key=lambda k: -scores[k])
-    return ", ".join(found) or "no degradation"

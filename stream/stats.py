@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from stream.frames import Prior
+
 STAGES = ("decode", "sync", "register", "fuse", "compose", "encode", "publish")
 
 _LOWEST = 1e-3
@@ -60,6 +62,8 @@ class RunStats:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._judged = 0
+        self._present: dict[str, int] = {}
         self._stages: dict[str, Distribution] = {}
         self._latency = Distribution()
         self._skew = Distribution()
@@ -90,13 +94,24 @@ class RunStats:
         with self._lock:
             self._skew.add(abs(ms))
 
+    def prior(self, prior: Prior) -> None:
+        """Note what was said of one frame's degradations."""
+        with self._lock:
+            self._judged += 1
+            for kind in prior.scores:
+                self._present[kind] = self._present.get(kind, 0) + (kind in prior.present)
+
     def get(self, what: str) -> int:
         """A counter's value."""
         with self._lock:
             return self._counts[what]
 
     def snapshot(self, elapsed_s: float) -> dict[str, Any]:
-        """The measured part of the report (design: frames_in, frames_out, dropped, fps, stage_ms, ...)."""
+        """The measured part of the report (design: frames_in, frames_out, dropped, fps, stage_ms, ...).
+
+        ``prior``: for each kind of degradation the share of frames in which it was there, of those that were judged
+        (one camera alone is not); None if none was.
+        """
         with self._lock:
             out = self._counts["frames_out"]
             return {
@@ -110,4 +125,5 @@ class RunStats:
                 "skew_ms": self._skew.summary(),
                 "degraded_frames": self._counts["degraded_frames"],
                 "reconnects": {role: self._counts[f"reconnects.{role}"] for role in ("infrared", "visible")},
+                "prior": {kind: round(count / self._judged, 4) for kind, count in self._present.items()} or None,
             }

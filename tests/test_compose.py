@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,6 +54,17 @@ def test_fused_and_visible_are_passed_on_without_a_copy() -> None:
     fused, visible = compose(frame, "fused", "ironbow", 0.3), compose(frame, "visible", "ironbow", 0.3)
     assert fused.luma is frame.luma and visible.luma is frame.visible
     assert fused.chroma is frame.chroma and visible.chroma is frame.chroma
+
+
+def test_corrected_colours_are_shown_with_the_fused_picture_only() -> None:
+    frame = fused_frame(40, 30)
+    camera = Chroma(np.full((15, 20), 90, np.uint8), np.full((15, 20), 91, np.uint8))
+    frame = replace(frame, camera_chroma=camera)
+    assert compose(frame, "fused", "white-hot", 0.3).chroma is frame.chroma
+    assert compose(frame, "visible", "white-hot", 0.3).chroma is camera
+    beside = compose(frame, "side-by-side", "white-hot", 0.3).chroma
+    assert beside is not None and frame.chroma is not None
+    assert np.array_equal(beside.cb[:, 20:40], camera.cb) and np.array_equal(beside.cb[:, 40:], frame.chroma.cb)
 
 
 @pytest.mark.parametrize("palette", PALETTES)

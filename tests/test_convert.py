@@ -8,6 +8,8 @@ import pty
 import signal
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -19,9 +21,12 @@ import pytest
 from cli_support import ROOT, Command, nightglass, wait_for
 from clips import luma, read_clip, write_clip
 
+from models.engines import KINDS, FusionResult
 from stream.clock import SystemClock
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
+from stream.frames import FusedFrame, Picture
 from stream.pipeline.offline import convert
+from stream.prior import PriorTracker
 
 STAGES = ("decode", "sync", "register", "fuse", "compose", "encode", "publish")
 
@@ -73,6 +78,7 @@ def test_report_has_the_contract_and_the_counts_agree(folder: Path):
     assert report["skew_ms"]["max"] == pytest.approx(0, abs=0.001)
     assert report["engine"] == "openvino" and report["precision"] in ("fp32", "bf16") and report["model"] == "stream"
     assert report["reconnects"] == {"infrared": 0, "visible": 0}
+    assert set(report["prior"]) == set(KINDS) and all(0 <= share <= 1 for share in report["prior"].values())
 
 
 @pytest.mark.parametrize("mode", ["fused", "side-by-side", "pip", "infrared", "visible"])
@@ -99,7 +105,8 @@ def test_every_mode(folder: Path, mode: str):
 
 
 def test_colours_of_the_visible_recording_are_kept(folder: Path):
-    run(folder, output="colour.mkv")
+    (folder / "plain.yaml").write_text("fusion: {chroma: plain}")
+    run(folder, "--config", "plain.yaml", output="colour.mkv")
     with av.open(str(folder / "colour.mkv")) as container:
         frame = next(container.decode(video=0))
         rows = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
@@ -215,6 +222,79 @@ def test_an_image_that_cannot_be_read_is_left_out_and_counted(folder: Path):
     assert sorted(path.name for path in (folder / "broken").iterdir()) == ["0.png", "1.png", "3.png"]
     assert "2.png" in done.err
     assert json.loads((folder / "r.json").read_text())["dropped"] == {"broken_infrared": 1, "without_partner": 1}
+
+
+def smoke_in(visible: np.ndarray) -> float:
+    """A score that is 0 or 1 by a picture's content, as if by chance."""
+    return float(zlib.crc32(visible) % 2)
+
+
+class UnevenEngine:
+    """Fuses four pictures at once, some sooner than others that came before them."""
+
+    name, precision, model, parallel = "uneven", "fp32", "none", 4
+
+    def fuse(self, infrared: np.ndarray, visible: np.ndarray, code: np.ndarray | None = None) -> FusionResult:
+        time.sleep(0.002 * (zlib.crc32(infrared) % 4))
+        smoke = smoke_in(visible)
+        return FusionResult(visible.copy(), np.full((2, 2), 1 + smoke, np.float32), {"smoke": smoke})
+
+    def close(self) -> None:
+        pass
+
+
+class KeepingSink:
+    """Keeps what it is given."""
+
+    name, stage = "keep", "encode"
+
+    def __init__(self) -> None:
+        self.kept: list[FusedFrame] = []
+
+    def open(self) -> None:
+        pass
+
+    def write(self, picture: Picture, fused: FusedFrame) -> None:
+        self.kept.append(fused)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def uneven(monkeypatch: pytest.MonkeyPatch) -> KeepingSink:
+    sink = KeepingSink()
+    monkeypatch.setattr("stream.pipeline.offline.load_engine", lambda *_, **__: UnevenEngine())
+    monkeypatch.setattr("stream.pipeline.offline.open_sinks", lambda *_, **__: [sink])
+    return sink
+
+
+def test_pictures_fused_at_once_are_smoothed_in_their_order(folder: Path, uneven: KeepingSink):
+    write_clip(folder / "some.mp4", 200, size=(64, 48))
+    source = SourceConfig(url=str(folder / "some.mp4"))
+    report = convert(NightglassConfig(infrared=source, visible=source), SystemClock())
+    assert [fused.seq for fused in uneven.kept] == list(range(200))
+    scores = [smoke_in(fused.visible) for fused in uneven.kept]
+    assert 20 < sum(scores) < 180
+    tracker = PriorTracker()
+    expected = [
+        tracker.push({"smoke": score}, fused.capture_ns) for score, fused in zip(scores, uneven.kept, strict=True)
+    ]
+    assert [fused.prior for fused in uneven.kept] == expected
+    assert report["prior"] == {"smoke": round(sum("smoke" in prior.present for prior in expected) / 200, 4)}
+
+
+def test_pictures_of_a_folder_are_judged_each_by_itself(folder: Path, uneven: KeepingSink):
+    for name in ("apart-ir", "apart-vi"):
+        (folder / name).mkdir()
+        for number in range(10):
+            write_png(folder / name / f"{number}.png", luma(number, 32, 24))
+    sources = [SourceConfig(url=str(folder / name)) for name in ("apart-ir", "apart-vi")]
+    report = convert(NightglassConfig(infrared=sources[0], visible=sources[1]), SystemClock())
+    scores = [smoke_in(fused.visible) for fused in uneven.kept]
+    assert 0 < sum(scores) < len(scores) == 10
+    assert [fused.prior and fused.prior.scores["smoke"] for fused in uneven.kept] == scores
+    assert report["prior"] == {"smoke": sum(scores) / 10}
 
 
 @pytest.mark.data

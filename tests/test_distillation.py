@@ -22,10 +22,11 @@ from training.data import Batch, CropSampler, Pair, chroma_cells  # noqa: E402
 from training.degradations import KINDS, Degradation  # noqa: E402
 from training.distill import LIKE_NIGHT, student_terms, train_student  # noqa: E402
 from training.distillation import Adapters, prior_loss, result_loss, severity_loss  # noqa: E402
-from training.pool import Pool, make_pool, teach  # noqa: E402
+from training.pool import Pool, draw_batches, keep, teach, told, write_lessons  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, key_of  # noqa: E402
 from training.teach import embeddings_for, train_teacher  # noqa: E402
 from training.temporal import flicker_loss  # noqa: E402
+from training.thresholds import best_threshold  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -161,8 +162,9 @@ def test_severity_is_not_asked_where_night_answers_by_itself():
 
 def test_each_distillation_term_moves_the_student():
     batch, teacher, student = sampler(partners=1).sample(4), lively(), make_student("stream")
-    torch.nn.init.normal_(student.modulate.affine.weight, std=0.05)
-    lesson = teach(teacher, SentenceBank(), batch, np.random.default_rng(0))
+    for modulate in (student.modulate, student.modulate_detail):
+        torch.nn.init.normal_(modulate.affine.weight, std=0.05)
+    lesson = teach(teacher, batch, told(teacher, SentenceBank(), batch, np.random.default_rng(0)))
     adapters = Adapters(student.preset, teacher.preset)
     config = StudentRunConfig(run=Path("unused"))
     losses, terms = student_terms(config, student, adapters, batch, lesson)
@@ -189,9 +191,10 @@ def test_each_distillation_term_moves_the_student():
 
 def test_a_pool_gives_the_batches_back(tmp_path: Path):
     teacher = lively()
-    pool = make_pool(sampler(partners=1), 2, 4, teacher, SentenceBank(), np.random.default_rng(0))
-    pool.save(tmp_path / "pool.pt")
-    again = Pool.load(tmp_path / "pool.pt")
+    batches = draw_batches(sampler(partners=1), 2, 4)
+    keep(batches, tmp_path / "pool.pt")
+    lessons = write_lessons(batches, teacher, SentenceBank(), np.random.default_rng(0))
+    again = Pool(torch.load(tmp_path / "pool.pt", weights_only=False), lessons)
     drawn = sampler(partners=1).sample(4)
     batch, lesson = again.get(0, mirrored=False)
     assert len(again) == 2 and batch.partners == 1 and lesson is not None
@@ -257,6 +260,7 @@ def test_a_teacher_is_trained_and_teaches(tiny: Path, tmp_path: Path):
     teacher, _ = load_teacher(weights)
     assert teacher.reads_text
     settings = {**short, "crop_px": 64, "partners": 1, "teacher": weights, "pool": 8, "pool_file": tmp_path / "p.pt"}
+    settings["lessons_file"] = tmp_path / "l.pt"
     taught, _ = load_student(train_student(StudentRunConfig(run=tmp_path / "s", **settings), tiny))
     line = json.loads((tmp_path / "s" / "curves.jsonl").read_text().splitlines()[-1])
     assert line["share_result"] > 0 and line["share_prior"] > 0 and "feature" in line
@@ -271,3 +275,11 @@ def test_a_teacher_is_trained_and_teaches(tiny: Path, tmp_path: Path):
 def test_shipped_run_configurations_are_valid():
     assert load_run_config(CONFIGS / "train-teacher.yaml", TeacherRunConfig).text
     assert load_run_config(CONFIGS / "train-student.yaml", StudentRunConfig).steps > 0
+
+
+def test_best_threshold_separates_and_guards_against_false_alarms():
+    clean, degraded = np.linspace(-6, -2, 400), np.linspace(-3, 4, 100)
+    threshold = best_threshold(clean, degraded, 0.0)
+    assert -2.2 <= threshold <= -1.9 and (clean >= threshold).mean() <= 0.05
+    apart = best_threshold(np.full(50, -3.0), np.full(50, 3.0), 0.01)
+    assert apart == pytest.approx(0.0)

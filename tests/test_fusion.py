@@ -30,7 +30,9 @@ class ShowEngine:
         self.asked: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
         self._gain, self._scores = gain, scores or {}
 
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
         self.asked.append((infrared.copy(), visible.copy()))
         gain = None if self._gain is None else np.full((4, 4), self._gain, np.float32)
         return FusionResult(np.maximum(infrared, visible), gain, self._scores)
@@ -141,14 +143,116 @@ def test_calibration_for_another_shape_is_refused():
         stage(ShowEngine(), shifted_right(4)).fuse(pair, 0)
 
 
+def coloured_pair(capture_ns: int = 0) -> FramePair:
+    return FramePair(frame(ramp(32, 24)), frame(ramp(32, 24), chroma=138), capture_ns)
+
+
 def test_chroma_gain_and_prior():
-    engine = ShowEngine(gain=2.0, scores={"smoke": 0.9, "noise": 0.6, "blur": 0.1})
-    pair = FramePair(frame(ramp(32, 24)), frame(ramp(32, 24), chroma=138), 0)
-    fused = stage(engine).fuse(pair, 0)
+    engine = ShowEngine(gain=2.0, scores={"smoke": 0.9, "infrared_noise": 0.6, "rain": 0.1})
+    fused = stage(engine).fuse(coloured_pair(), 0)
     assert fused.chroma is not None and abs(int(fused.chroma.cb[3, 3]) - 148) <= 1
-    assert fused.prior is not None and fused.prior.caption == "smoke, noise"
-    clean = stage(ShowEngine(scores={"smoke": 0.1})).fuse(pair, 0)
-    assert clean.prior is not None and clean.prior.caption == "no degradation"
+    assert fused.camera_chroma is not None and (fused.camera_chroma.cb == 138).all()
+    assert fused.prior is not None and fused.prior.caption == "visible: smoke; infrared: noise"
+    assert fused.prior.scores == {"smoke": 0.9, "infrared_noise": 0.6, "rain": 0.1}
+    clean = stage(ShowEngine(scores={"smoke": 0.1})).fuse(coloured_pair(), 0)
+    assert clean.prior is not None and clean.prior.caption == "clear"
+
+
+def test_plain_chroma_is_the_cameras():
+    fused = stage(ShowEngine(gain=2.0, scores={"smoke": 0.9}), chroma="plain").fuse(coloured_pair(), 0)
+    assert fused.chroma is not None and (fused.chroma.cb == 138).all()
+    assert fused.prior is not None and fused.prior.present == ("smoke",)
+
+
+def test_a_grey_visible_camera_has_no_colours_to_correct():
+    pair = FramePair(frame(ramp(32, 24)), frame(ramp(32, 24)), 0)
+    assert stage(ShowEngine(gain=2.0)).fuse(pair, 0).chroma is None
+
+
+class StepEngine(ShowEngine):
+    """Sees nothing and leaves colours alone the first time, then smoke, and doubles colours."""
+
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        later = bool(self.asked)
+        self._gain, self._scores = 1.0 + later, {"smoke": float(later)}
+        return super().fuse(infrared, visible)
+
+
+@pytest.mark.parametrize(("gap_s", "stills"), [(0.04, False), (0.04, True), (6.0, False)])
+def test_prior_and_chroma_gain_are_steady_but_between_stills_and_after_a_gap(gap_s: float, stills: bool):
+    steps = stage(StepEngine(), stills=stills)
+    steps.fuse(coloured_pair(0), 0)
+    fused = steps.fuse(coloured_pair(round(gap_s * 1e9)), 1)
+    assert fused.prior is not None and fused.chroma is not None
+    if gap_s < 1 and not stills:
+        assert fused.prior.scores["smoke"] == pytest.approx(0.0392, abs=1e-3) and fused.prior.present == ()
+        assert 138 <= fused.chroma.cb[3, 3] <= 141
+    else:
+        assert fused.prior.scores["smoke"] == 1 and fused.prior.present == ("smoke",)
+        assert fused.chroma.cb[3, 3] == 148
+
+
+def test_one_camera_alone_is_not_judged_and_does_not_disturb_the_smoothing():
+    steps = stage(StepEngine())
+    steps.fuse(coloured_pair(0), 0)
+    alone = steps.fuse(replace(coloured_pair(20_000_000), infrared=None, degraded="infrared_missing"), 1)
+    assert alone.prior is None and alone.chroma is not None and (alone.chroma.cb == 138).all()
+    again = steps.fuse(coloured_pair(40_000_000), 2)
+    assert again.prior is not None and again.prior.scores["smoke"] == pytest.approx(0.0392, abs=1e-3)
+
+
+def test_inference_and_finish_may_come_in_any_order():
+    """Only ``prepare`` and ``steady`` go by the order of the frames; several frames may be under way at once."""
+    pairs = [coloured_pair(number * 400_000_000) for number in range(5)]
+    one_by_one = stage(StepEngine())
+    expected = [one_by_one.fuse(pair, number) for number, pair in enumerate(pairs)]
+
+    mixed, results = stage(StepEngine()), {}
+    prepared = [mixed.prepare(pair, number) for number, pair in enumerate(pairs)]
+    for number in (0, 3, 1, 4, 2):
+        results[number] = mixed.infer(prepared[number])
+    steadied = [mixed.steady(results[number]) for number in range(5)]
+    given = {number: mixed.finish(steadied[number]) for number in (4, 2, 0, 3, 1)}
+    for number, fused in enumerate(expected):
+        assert given[number].prior == fused.prior and given[number].seq == number
+        assert np.array_equal(given[number].chroma.cb, fused.chroma.cb)
+    assert expected[1].chroma.cb[3, 3] < expected[2].chroma.cb[3, 3] < expected[4].chroma.cb[3, 3]
+
+
+class CodeEngine(ShowEngine):
+    """Reads a code in each picture: its number, counted from 1; notes which code it was steered by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steered: list[float | None] = []
+
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        self.steered.append(None if code is None else float(code[0]))
+        result = super().fuse(infrared, visible)
+        return replace(result, code=np.full(32, len(self.steered), np.float32))
+
+
+def test_a_stream_is_steered_by_the_smoothed_code_of_the_frames_before():
+    engine = CodeEngine()
+    steps = stage(engine)
+    for number in range(3):
+        steps.fuse(coloured_pair(number * 40_000_000), number)
+    steps.fuse(coloured_pair(60_000_000_000), 3)
+    steps.fuse(coloured_pair(60_040_000_000), 4)
+    # After the gap the first frame is still steered by what was known, the next by what that one read.
+    assert engine.steered == [None, 1.0, pytest.approx(1.0392, abs=1e-3), pytest.approx(1.1153, abs=2e-3), 4.0]
+
+
+def test_stills_are_steered_by_themselves():
+    engine = CodeEngine()
+    steps = stage(engine, stills=True)
+    for number in range(3):
+        steps.fuse(coloured_pair(number * 40_000_000), number)
+    assert engine.steered == [None, None, None]
 
 
 def test_sixteen_bit_visible_keeps_its_high_byte():

@@ -208,8 +208,9 @@ def test_recordings_play_to_their_end_at_their_own_rate(tmp_path: Path):
     assert done.code == 0, done.err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["frames_in"] == {"infrared": 20, "visible": 20}
-    # 20 frames at 25 Hz last 0.76 s; unpaced they take a few hundredths. The clock of the run starts a little later.
-    assert report["elapsed_s"] > 0.5
+    # Played in real time, frames are stamped with the wall clock; unpaced, with the time since the recording began,
+    # which is half a century ago. (How the pace is kept is tested with a clock of our own, in test_sources_file.py.)
+    assert 0 <= report["capture_to_publish_ms"]["p50"] < 3_600_000
     # A start on a busy machine may drop frames, but never without a word.
     assert report["frames_out"] + sum(report["dropped"].values()) >= 20
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.frames import Prior
 from stream.stats import STAGES, Distribution, RunStats
 
 durations_ms = st.lists(st.floats(1e-3, 1e5), min_size=1, max_size=200)
@@ -67,6 +68,14 @@ def test_snapshot():
     assert report["skew_ms"]["max"] == 12.0 and report["capture_to_publish_ms"]["max"] == 40.0
     assert report["stage_ms"]["fuse"]["p50"] == pytest.approx(5.0, rel=0.01)
     assert stats.get("frames_out") == 30
+
+
+def test_share_of_frames_with_each_degradation():
+    stats = RunStats()
+    assert stats.snapshot(1.0)["prior"] is None
+    for present in (("smoke",), ("smoke", "rain"), (), ()):
+        stats.prior(Prior({"smoke": 0.9, "rain": 0.2, "haze": 0.0}, "words", present))
+    assert stats.snapshot(1.0)["prior"] == {"smoke": 0.5, "rain": 0.25, "haze": 0.0}
 
 
 def test_a_snapshot_does_not_change_afterwards():

@@ -1,4 +1,4 @@
-"""The student's network, its losses, its training and its export; needs the train extra."""
+"""The student's network, its losses and its training; needs the train extra."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from torch import Tensor  # noqa: E402
 
 from models.checkpoint import load_student, save_network  # noqa: E402
 from models.engines import EngineError, load_engine  # noqa: E402
-from models.prior import KIND_NAMES  # noqa: E402
+from models.prior import CODE_DIM, KIND_NAMES  # noqa: E402
 from models.student import PRESETS, Student, make_student  # noqa: E402
 from models.weights import weights_path  # noqa: E402
 from training.config import StudentRunConfig, TrainConfigError, load_run_config  # noqa: E402
 from training.data import TRAIN_FOLDERS, CropSampler, data_hash, load_pairs  # noqa: E402
 from training.degradations import KINDS, Degradation  # noqa: E402
 from training.distill import train_student  # noqa: E402
-from training.export import TOLERANCE, export  # noqa: E402
 from training.loop import Run, cosine_rate, gradient_shares  # noqa: E402
 from training.losses import (  # noqa: E402
     KIND_FACTORS,
@@ -56,7 +55,7 @@ def trained_like(name: str) -> Student:
     """A student whose outputs depend on everything, as after training."""
     torch.manual_seed(0)
     student = make_student(name).eval()
-    for layer in (student.head, student.chroma, student.modulate.affine):
+    for layer in (student.head, student.chroma, student.modulate.affine, student.modulate_detail.affine):
         torch.nn.init.normal_(layer.weight, std=0.05)
     return student
 
@@ -96,15 +95,31 @@ def test_only_the_prior_looks_at_the_whole_frame(name: str):
     flash = visible.clone()
     flash[..., :32, :32] = 1
 
-    def difference() -> Tensor:
+    def difference(steer: Tensor | None = None) -> Tensor:
         with torch.inference_mode():
-            return (student(infrared, flash).luma - student(infrared, visible).luma).abs()
+            return (student(infrared, flash, steer).luma - student(infrared, visible, steer).luma).abs()
 
-    through_code = difference()[..., 400:].max()
-    torch.nn.init.zeros_(student.modulate.affine.weight)
-    without = difference()
-    assert without[..., :32].max() > 0.01 and without[..., 400:].max() == 0
-    assert 0 < through_code < 0.01
+    own = difference()
+    assert own[..., :32].max() > 0.01 and 0 < own[..., 400:].max() < 0.05
+    steer = torch.zeros(1, CODE_DIM + 1)
+    steer[:, -1] = 1
+    steered = difference(steer)
+    assert steered[..., :32].max() > 0.01 and steered[..., 400:].max() == 0
+
+
+def test_a_share_of_the_code_steers():
+    student = trained_like("stream")
+    a, b, given = tensor(1), tensor(2), torch.rand(1, CODE_DIM)
+    with torch.inference_mode():
+        own = student(a, b)
+        none = student(a, b, torch.cat([given, torch.zeros(1, 1)], dim=1))
+        full = student(a, b, torch.cat([given, torch.ones(1, 1)], dim=1))
+        same = student(a, b, torch.cat([own.trunk.code, torch.ones(1, 1)], dim=1))
+    torch.testing.assert_close(none.luma, own.luma)
+    torch.testing.assert_close(same.luma, own.luma)
+    assert (full.luma - own.luma).abs().max() > 1e-3
+    torch.testing.assert_close(full.trunk.code, own.trunk.code)
+    torch.testing.assert_close(full.trunk.severity, own.trunk.severity)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -322,17 +337,6 @@ def test_checkpoint_round_trip(tmp_path: Path):
     assert all(torch.equal(a, b) for a, b in zip(student.parameters(), again.parameters(), strict=True))
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
         load_student(tmp_path / "none.safetensors")
-
-
-def test_export_computes_what_torch_does(tmp_path: Path):
-    save_network(trained_like("hd"), "hd", tmp_path / "hd.safetensors")
-    differences = export(tmp_path / "hd.safetensors", tmp_path / "out")
-    assert set(differences) == {"hd.xml", "hd.onnx"}
-    assert all(0 <= difference <= TOLERANCE for difference in differences.values())
-    infrared, visible = textured(1, 45, 83), textured(2, 45, 83)
-    model = str(tmp_path / "out" / "hd.xml")
-    given = load_engine(model, "openvino", "fp32").fuse(infrared, visible).luma.astype(int)
-    assert np.abs(given - load_engine(model, "torch").fuse(infrared, visible).luma).max() <= 1
 
 
 def test_shipped_weights_say_what_they_are():

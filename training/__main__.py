@@ -9,8 +9,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sentences": ("training.sentences", "embed the sentences that the teacher is trained with"),
     "teacher": ("training.teach", "train the text-guided teacher"),
     "distill": ("training.distill", "train a student"),
+    "ablate": ("training.ablate", "train students with and without teacher, and compare them"),
     "evaluate": ("training.evaluate", "quality metrics of fused pictures or of a model, beside trivial fusions"),
     "report": ("training.full_report", "everything about a student, and its teacher, in one folder"),
+    "prior": ("training.prior", "teach a student's prior on whole pictures"),
     "export": ("training.export", "a student's weights for the engines"),
 }
 """Command -> module with ``main(argv) -> exit status``, and a line of help. A new command is a line here."""

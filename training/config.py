@@ -18,11 +18,13 @@ class TrainConfigError(ValueError):
     """The YAML file of a run has an unknown key or a value that is not allowed."""
 
 
-class _Strict(BaseModel):
+class StrictConfig(BaseModel):
+    """Unknown keys are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RunConfig(_Strict):
+class RunConfig(StrictConfig):
     """What the training of a teacher and of a student have in common."""
 
     run: Path
@@ -40,6 +42,10 @@ class RunConfig(_Strict):
     checkpoint_every: Annotated[int, Field(gt=0)] = 500
     threads: Annotated[int, Field(ge=0)] = 0
     losses: LossWeights = LossWeights()
+    clean_weight: Positive = 1.0
+    """Factor on the task losses of pairs that nothing was done to."""
+    detail_gain: Positive = 1.0
+    """How strong the fused picture's edges shall be, relative to those of the source where they are stronger."""
 
     @field_validator("kinds")
     @classmethod
@@ -49,7 +55,7 @@ class RunConfig(_Strict):
         return kinds
 
 
-class DistillWeights(_Strict):
+class DistillWeights(StrictConfig):
     """Weights of what the teacher adds, see ``training.distillation``."""
 
     result: Annotated[float, Field(ge=0)] = 3.0
@@ -70,6 +76,8 @@ class StudentRunConfig(RunConfig):
     """Crops that are drawn (and shown to the teacher) once and then reused; 0: every step draws new ones."""
     pool_file: Path | None = None
     """Where the pool is kept, so that several runs share it; None: in the folder of the run."""
+    lessons_file: Path | None = None
+    """Where the teacher's answers to the pool are kept; None: in the folder of the run."""
     partners: Annotated[int, Field(ge=0)] = 2
     """Crops of a batch that are another moment of others in it, against flicker; see ``training.temporal``."""
     distill: DistillWeights = DistillWeights()
@@ -95,7 +103,7 @@ class TeacherRunConfig(RunConfig):
     """Weight of reading the degradations back from the code, which keeps the code meaningful for the student."""
 
 
-Config = TypeVar("Config", bound=RunConfig)
+Config = TypeVar("Config", bound=StrictConfig)
 
 
 def load_run_config(path: Path, schema: type[Config]) -> Config:

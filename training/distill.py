@@ -19,7 +19,7 @@ from training.degradations import KINDS
 from training.distillation import Adapters, Lesson, chroma_loss, prior_loss, result_loss, severity_loss
 from training.loop import Run, Trainer, gradient_shares, seed_all
 from training.losses import picture_weights, task_losses, weighted_terms
-from training.pool import Pool, make_pool, teach
+from training.pool import Pool, draw_batches, keep, teach, told, write_lessons
 from training.sentences import SentenceBank
 from training.temporal import flicker_loss
 
@@ -41,21 +41,28 @@ class Lessons:
         """The batch of a step, and the teacher's answers to it."""
         if self._pool is None:
             batch = self._sampler.sample(self._config.batch)
-            return batch, None if self._teacher is None else teach(self._teacher, self._bank, batch, self._sampler.rng)
+            if self._teacher is None:
+                return batch, None
+            return batch, teach(self._teacher, batch, told(self._teacher, self._bank, batch, self._sampler.rng))
         epoch, index = divmod(step, len(self._pool))
         order = np.random.default_rng((self._config.seed, epoch)).permutation(len(self._pool))
         return self._pool.get(int(order[index]), mirrored=epoch % 2 == 1)
 
     def _open(self) -> Pool:
         config = self._config
+        count = -(-config.pool // config.batch)
         path = config.pool_file or config.run / "pool.pt"
-        if path.exists():
-            log.info("pool of %s", path)
-            return Pool.load(path)
-        batches = -(-config.pool // config.batch)
-        pool = make_pool(self._sampler, batches, config.batch, self._teacher, self._bank, self._sampler.rng)
-        pool.save(path)
-        return pool
+        if not path.exists():
+            keep(draw_batches(self._sampler, count, config.batch), path)
+        batches = torch.load(path, weights_only=False)[:count]
+        if len(batches) < count:
+            raise ValueError(f"{path}: holds {len(batches)} batches; key 'pool' asks for {count}: remove the file")
+        if self._teacher is None:
+            return Pool(batches, [])
+        path = config.lessons_file or config.run / "lessons.pt"
+        if not path.exists():
+            keep(write_lessons(batches, self._teacher, self._bank, self._sampler.rng), path)
+        return Pool(batches, torch.load(path, weights_only=False)[:count])
 
 
 def student_terms(
@@ -63,8 +70,8 @@ def student_terms(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Unweighted losses by name, (n,) each, and the weighted terms, whose sum is the loss."""
     out = student(batch.infrared, batch.visible)
-    losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target)
-    weights = picture_weights(config.losses, batch.degradations)
+    losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target, config.detail_gain)
+    weights = picture_weights(config.losses, batch.degradations, config.clean_weight)
     losses["severity"] = severity_loss(out.trunk.severity, batch.severity, batch.dark, LIKE_NIGHT)
     losses["chroma"] = chroma_loss(out.trunk.chroma_gain, batch.chroma_gain, batch.chroma_power)
     constants = {"severity": config.severity_weight, "chroma": config.chroma_weight}

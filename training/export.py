@@ -1,7 +1,7 @@
 """Export a student for the engines: ``python -m training export --weights A.safetensors --output models/weights``.
 
 Writes NAME.safetensors (torch engines), NAME.onnx (any runtime) and NAME.xml/.bin (OpenVINO, features last), checks
-each against torch, and says how far apart they are.
+each against torch, and says how far apart they are. The networks' outputs are those of ``models.outputs.OUTPUTS``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ from torch import Tensor, nn
 
 from models.checkpoint import load_student
 from models.geometry import SHUFFLE
+from models.outputs import INPUTS, OUTPUTS
+from models.prior import CODE_DIM
 from models.student import Student
 
 TOLERANCE = 2e-4
-"""Largest difference of the maps (in units of the full grey scale) between torch and an exported network."""
+"""Largest difference of an output between torch and an exported network.
+
+The maps count in units of the full grey scale, the chroma gain in factors, the severity in probabilities.
+"""
+
+_PICTURES = ("maps", "chroma_gain")
+"""Outputs that have a place in the picture, and so a layout."""
 
 
 class ExportError(RuntimeError):
@@ -32,14 +40,15 @@ class ExportError(RuntimeError):
 
 
 class _Trunk(nn.Module):
-    """The part that is exported: packing and the final sum are kernels."""
+    """The part that is exported: packing and the final sum are kernels. Gives ``OUTPUTS`` in their order."""
 
     def __init__(self, student: Student) -> None:
         super().__init__()
         self.student = student
 
-    def forward(self, packed: Tensor) -> Tensor:
-        return self.student.trunk(packed)
+    def forward(self, packed: Tensor, steer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        trunk = self.student.trunk(packed, steer)
+        return trunk.maps, trunk.chroma_gain, torch.sigmoid(trunk.severity), trunk.code
 
 
 def export(weights: Path, folder: Path) -> dict[str, float]:
@@ -57,22 +66,23 @@ def export(weights: Path, folder: Path) -> dict[str, float]:
     height, width = torch.export.Dim("height", min=1), torch.export.Dim("width", min=1)
     torch.onnx.export(
         trunk,
-        (example,),
+        (example, torch.rand(1, CODE_DIM + 1)),
         onnx_path,
         dynamo=True,
-        input_names=["packed"],
-        output_names=["maps"],
-        dynamic_shapes=({2: 4 * height, 3: 4 * width},),
+        input_names=list(INPUTS),
+        output_names=list(OUTPUTS),
+        dynamic_shapes=({2: 4 * height, 3: 4 * width}, None),
         external_data=False,
     )
     _forget_sources(onnx_path)
     network = ov.Core().read_model(onnx_path)
     processor = PrePostProcessor(network)
     # Features last at both ends, as the kernels write and read them.
-    processor.input().tensor().set_layout(Layout("NHWC"))
-    processor.input().model().set_layout(Layout("NCHW"))
-    processor.output().model().set_layout(Layout("NCHW"))
-    processor.output().tensor().set_layout(Layout("NHWC"))
+    processor.input(INPUTS[0]).tensor().set_layout(Layout("NHWC"))
+    processor.input(INPUTS[0]).model().set_layout(Layout("NCHW"))
+    for name in _PICTURES:
+        processor.output(name).model().set_layout(Layout("NCHW"))
+        processor.output(name).tensor().set_layout(Layout("NHWC"))
     network = processor.build()
     ov.save_model(network, folder / f"{preset}.xml", compress_to_fp16=False)
     return _check(trunk, folder / f"{preset}.xml", onnx_path)
@@ -97,18 +107,25 @@ def _check(trunk: nn.Module, xml: Path, onnx_path: Path) -> dict[str, float]:
     differences: dict[str, float] = {}
     for height, width in ((120, 160), (60, 44), (4, 4)):
         packed = torch.rand(1, 2 * SHUFFLE * SHUFFLE, height, width)
+        steer = torch.rand(1, CODE_DIM + 1)
         with torch.inference_mode():
-            expected = trunk(packed).numpy()
+            expected = dict(zip(OUTPUTS, trunk(packed, steer), strict=True))
         for path, last in ((xml, True), (onnx_path, False)):
             network = core.read_model(path)
             array = packed.numpy().transpose(0, 2, 3, 1) if last else packed.numpy()
-            network.reshape(list(array.shape))
+            network.reshape({INPUTS[0]: list(array.shape)})
             compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-            given = compiled([np.ascontiguousarray(array)])[0]
-            difference = float(np.abs((given.transpose(0, 3, 1, 2) if last else given) - expected).max())
-            if difference > TOLERANCE:
-                raise ExportError(f"{path} at {width}x{height} differs from torch by {difference:.2g}")
-            differences[path.name] = max(difference, differences.get(path.name, 0.0))
+            given = compiled([np.ascontiguousarray(array), steer.numpy()])
+            for name in OUTPUTS:
+                values = given[name]
+                if last and name in _PICTURES:
+                    values = values.transpose(0, 3, 1, 2)
+                if values.shape != expected[name].shape:
+                    raise ExportError(f"{path}: {name} at {width}x{height} is {values.shape}")
+                difference = float(np.abs(values - expected[name].numpy()).max())
+                if not difference <= TOLERANCE:
+                    raise ExportError(f"{path}: {name} at {width}x{height} differs from torch by {difference:.2g}")
+                differences[path.name] = max(difference, differences.get(path.name, 0.0))
     return differences
 
 

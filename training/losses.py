@@ -80,23 +80,29 @@ KIND_FACTORS: dict[str, LossWeights] = {
 """Kind of degradation -> factors on the weights: what a kind takes away counts more when it is there."""
 
 
-def picture_weights(weights: LossWeights, done: Sequence[Sequence[Degradation]]) -> dict[str, Tensor]:
-    """Weights of each term for each picture, (B,), from what was done to it: the largest factor of its kinds."""
+def picture_weights(
+    weights: LossWeights, done: Sequence[Sequence[Degradation]], clean_weight: float = 1.0
+) -> dict[str, Tensor]:
+    """Weights of each term for each picture, (B,), from what was done to it: the largest factor of its kinds.
+
+    ``clean_weight``: factor where nothing was done, as is the case most of the time outside of training.
+    """
     table: dict[str, list[float]] = {name: [] for name in asdict(weights)}
     for degradations in done:
         factors = [asdict(KIND_FACTORS[degradation.kind]) for degradation in degradations]
         for name, weight in asdict(weights).items():
-            table[name].append(weight * max((factor[name] for factor in factors), default=1.0))
+            table[name].append(weight * max((factor[name] for factor in factors), default=clean_weight))
     return {name: torch.tensor(values) for name, values in table.items()}
 
 
-def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
-    """L1 between the fused Sobel gradient and the stronger source's, sign and direction kept together."""
+def gradient_loss(fused: Tensor, infrared: Tensor, visible: Tensor, detail_gain: float = 1.0) -> Tensor:
+    """L1 between the fused Sobel gradient and ``detail_gain`` times the stronger source's, sign and direction kept."""
     ix, iy = sobel(infrared)
     vx, vy = sobel(visible)
     fx, fy = sobel(fused)
     stronger = (ix**2 + iy**2) > (vx**2 + vy**2)
-    return _mean((fx - torch.where(stronger, ix, vx)).abs() + (fy - torch.where(stronger, iy, vy)).abs())
+    wanted_x, wanted_y = (detail_gain * torch.where(stronger, i, v) for i, v in ((ix, vx), (iy, vy)))
+    return _mean((fx - wanted_x).abs() + (fy - wanted_y).abs())
 
 
 def ssim_loss(fused: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
@@ -135,14 +141,16 @@ def fidelity_loss(fused: Tensor, infrared: Tensor, visible: Tensor, scales: int 
     return 1 - ((kept + 1) / (present + 1)).clamp_max(1.2).mean(dim=1)
 
 
-def task_losses(fused: Tensor, infrared: Tensor, visible: Tensor, target: Tensor) -> dict[str, Tensor]:
+def task_losses(
+    fused: Tensor, infrared: Tensor, visible: Tensor, target: Tensor, detail_gain: float = 1.0
+) -> dict[str, Tensor]:
     """All terms by the names of ``LossWeights``' fields, unweighted, (B,) each.
 
     Sources are the clean ones; ``target`` is the brightness to aim for, see ``training.targets``.
     """
     return {
         "intensity": _mean((fused - target).abs()),
-        "gradient": gradient_loss(fused, infrared, visible),
+        "gradient": gradient_loss(fused, infrared, visible, detail_gain),
         "ssim": ssim_loss(fused, infrared, visible),
         "fidelity": fidelity_loss(fused, infrared, visible),
     }

@@ -1,6 +1,6 @@
-"""A fixed pool of batches with the teacher's answers, made once and shared by all runs that are to be compared.
+"""A fixed pool of batches, and a teacher's answers to them: made once, shared by all runs that are to be compared.
 
-The teacher costs ten times what the student's step does; its answers to a fixed set of crops cost that once. (Stored
+The teacher costs more than the student's whole step; its answers to a fixed set of crops cost that once. (Stored
 answers of a large teacher, as in TinyViT: Wu et al., ECCV 2022.)
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,81 +23,102 @@ from training.sentences import SentenceBank
 
 log = logging.getLogger("nightglass.training")
 
+Stored = dict[str, Tensor]
+
 _LUMAS = ("infrared", "visible", "clean_infrared", "clean_visible", "target")
 _HALVES = ("chroma_gain", "chroma_power", "severity")
+_ANSWERS = ("code", "eighth", "sixteenth")
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class Pool:
-    """Batches and lessons, 8-bit and half precision in memory. ``len`` is the number of batches."""
+    """Batches and, where a teacher has seen them, lessons; 8-bit and half precision in memory."""
 
-    def __init__(self, items: list[tuple[dict[str, Tensor], int]]) -> None:
-        self._items = items
+    batches: list[tuple[Stored, int]]
+    lessons: list[Stored]
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.batches)
 
     def get(self, index: int, mirrored: bool) -> tuple[Batch, Lesson | None]:
         """One batch and its lesson, all of it mirrored left to right if asked for."""
-        stored, partners = self._items[index]
-        values = {
-            name: tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor for name, tensor in stored.items()
-        }
-        values = {name: tensor.float() if tensor.dtype == torch.half else tensor for name, tensor in values.items()}
-        if mirrored:
-            values = {name: tensor.flip(-1) if tensor.ndim == 4 else tensor for name, tensor in values.items()}
-        fields = {field.name for field in dataclasses.fields(Batch)}
-        batch = Batch(**{name: tensor for name, tensor in values.items() if name in fields}, partners=partners)
-        if "taught_luma" not in values:
-            return batch, None
-        lesson = Lesson(**{field.name: values[f"taught_{field.name}"] for field in dataclasses.fields(Lesson)})
-        return batch, lesson
-
-    def save(self, path: Path) -> None:
-        """Write all of it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        torch.save(self._items, fresh)
-        fresh.replace(path)
-
-    @staticmethod
-    def load(path: Path) -> Pool:
-        """Read what ``save`` wrote."""
-        return Pool(torch.load(path, weights_only=False))
+        stored, partners = self.batches[index]
+        batch = Batch(**_floats(stored, mirrored), partners=partners)
+        return batch, Lesson(**_floats(self.lessons[index], mirrored)) if self.lessons else None
 
 
-def make_pool(
-    sampler: CropSampler,
-    batches: int,
-    size: int,
-    teacher: Teacher | None,
-    bank: SentenceBank | None,
-    rng: np.random.Generator,
-) -> Pool:
-    """Draw ``batches`` batches of ``size`` crops; with a teacher, its answers, told the truth if there is a bank."""
-    items = []
-    for number in range(batches):
+def draw_batches(sampler: CropSampler, count: int, size: int) -> list[tuple[Stored, int]]:
+    """``count`` batches of ``size`` crops."""
+    drawn = []
+    for number in range(count):
         batch = sampler.sample(size)
         stored = {name: _bytes(getattr(batch, name)) for name in _LUMAS}
         stored |= {name: getattr(batch, name).half() for name in _HALVES} | {"dark": batch.dark}
-        if teacher is not None:
-            lesson = teach(teacher, bank, batch, rng)
-            stored["taught_luma"] = _bytes(lesson.luma)
-            stored |= {f"taught_{name}": getattr(lesson, name).half() for name in ("code", "eighth", "sixteenth")}
-        items.append((stored, batch.partners))
-        if number % 100 == 0:
-            log.info("pool: %d of %d batches", number, batches)
-    return Pool(items)
+        drawn.append((stored, batch.partners))
+        _progress("pool", number, count)
+    return drawn
+
+
+def write_lessons(
+    batches: list[tuple[Stored, int]], teacher: Teacher, bank: SentenceBank | None, rng: np.random.Generator
+) -> list[Stored]:
+    """A teacher's answers to batches, on all processors at once; see ``told`` for what it hears."""
+    sentences = [told(teacher, bank, Pool(batches, []).get(number, False)[0], rng) for number in range(len(batches))]
+
+    def one(number: int) -> Stored:
+        lesson = teach(teacher, Pool(batches, []).get(number, False)[0], sentences[number])
+        _progress("lessons", number, len(batches))
+        return {"luma": _bytes(lesson.luma)} | {name: getattr(lesson, name).half() for name in _ANSWERS}
+
+    # One thread for each batch wastes less than several for one. Flushing denormals is a property of a thread.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(os.cpu_count() or 1, initializer=_start_worker) as workers:
+            return list(workers.map(one, range(len(batches))))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _start_worker() -> None:
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+
+
+def told(teacher: Teacher, bank: SentenceBank | None, batch: Batch, rng: np.random.Generator) -> Tensor:
+    """Embeddings (n, dim) of what was done to a batch; without bank nothing (the teacher must be trained so)."""
+    if bank is None:
+        return torch.zeros(len(batch.infrared), teacher.embedding_dim)
+    return torch.stack([bank.right(done, rng) for done in batch.degradations])
 
 
 @torch.inference_mode()
-def teach(teacher: Teacher, bank: SentenceBank | None, batch: Batch, rng: np.random.Generator) -> Lesson:
-    """The teacher's answers to a batch; without bank it is told nothing (and must have been trained so)."""
-    if bank is None:
-        told = torch.zeros(len(batch.infrared), teacher.embedding_dim)
-    else:
-        told = torch.stack([bank.right(done, rng) for done in batch.degradations])
-    return Lesson.of(teacher(batch.infrared, batch.visible, told))
+def teach(teacher: Teacher, batch: Batch, embeddings: Tensor) -> Lesson:
+    """The teacher's answers to a batch under sentences (n, dim)."""
+    return Lesson.of(teacher(batch.infrared, batch.visible, embeddings))
+
+
+def keep(what: list[tuple[Stored, int]] | list[Stored], path: Path) -> None:
+    """Write batches or lessons; a kill leaves nothing half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    torch.save(what, fresh)
+    fresh.replace(path)
+
+
+def _floats(stored: Stored, mirrored: bool) -> Stored:
+    values = {}
+    for name, tensor in stored.items():
+        value = tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
+        value = value.float() if tensor.dtype == torch.half else value
+        values[name] = value.flip(-1) if mirrored and value.ndim == 4 else value
+    return values
 
 
 def _bytes(lumas: Tensor) -> Tensor:
     return (lumas.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+
+
+def _progress(what: str, number: int, count: int) -> None:
+    if number % 100 == 0:
+        log.info("%s: %d of %d batches", what, number, count)

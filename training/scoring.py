@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from training.baselines import BASELINES
 from training.flicker import FlickerMeter, FlickerReport
@@ -12,8 +13,15 @@ from training.images import InputError, Triple, is_video, paired_videos, picture
 from training.metrics import METRICS, MIN_SIZE_PX, Image, Scorer
 from training.sheet import Thumbnails, thumbnails
 
-Fuse = Callable[[Image, Image], Image]
-"""Two registered pictures, infrared and visible, uint8 (H, W), into one of the same size."""
+
+class Fuse(Protocol):
+    """Two registered pictures, infrared and visible, uint8 (H, W), into one of the same size."""
+
+    def begin(self, recording: Recording) -> None:
+        """The next pictures are those of ``recording``."""
+
+    def __call__(self, infrared: Image, visible: Image, /) -> Image:
+        """The fused picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,8 @@ def score_recordings(
     """
     scores = Scores()
     for recording in recordings:
+        if fuse is not None:
+            fuse.begin(recording)
         meter = FlickerMeter() if recording.sequence else None
         for triple in recording.triples():
             scores.frames_read += 1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoint import save_network
-from models.teacher import EMBEDDING_DIM, make_teacher
+from models.teacher import EMBEDDING_DIM, Teacher, make_teacher
 from training.config import TeacherRunConfig, load_run_config
 from training.data import Batch, CropSampler, data_hash, default_data_root, load_pairs
 from training.degradations import KINDS
@@ -35,6 +35,24 @@ def severity_loss(logits: Tensor, batch: Batch, told: Tensor) -> Tensor:
     return (losses * told).sum() / told.sum().clamp_min(1)
 
 
+@torch.no_grad()
+def signs_of_life(
+    teacher: Teacher, batch: Batch, bank: SentenceBank | None, fused: Tensor, losses: dict[str, Tensor]
+) -> dict[str, float]:
+    """What a curve of losses hides: whether the network beats a trivial fusion, and whether it listens.
+
+    ``ahead_of_maximum``: by how much the losses' sum is below that of the pixel-wise maximum; ``text_effect``: mean
+    change of the fused picture, in grey levels, when the teacher is told nothing instead.
+    """
+    maximum = torch.maximum(batch.infrared, batch.visible)
+    trivial = task_losses(maximum, batch.clean_infrared, batch.clean_visible, batch.target)
+    ahead = sum(float((trivial[name] - losses[name]).mean()) for name in losses)
+    if bank is None:
+        return {"ahead_of_maximum": ahead}
+    silent = teacher(batch.infrared, batch.visible, bank.neutral().expand(len(fused), -1)).luma
+    return {"ahead_of_maximum": ahead, "text_effect": float((fused - silent).abs().mean()) * 255}
+
+
 def train_teacher(config: TeacherRunConfig, data_root: Path) -> Path:
     """Train (or go on with) a run; the path of the averaged weights it wrote."""
     if config.threads:
@@ -53,8 +71,8 @@ def train_teacher(config: TeacherRunConfig, data_root: Path) -> Path:
         batch = sampler.sample(config.batch)
         told = embeddings_for(batch, bank, config.neutral_share, rng)
         out = teacher(batch.infrared, batch.visible, told)
-        losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target)
-        terms = weighted_terms(losses, picture_weights(config.losses, batch.degradations))
+        losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target, config.detail_gain)
+        terms = weighted_terms(losses, picture_weights(config.losses, batch.degradations, config.clean_weight))
         if bank is not None:
             said = (told != bank.neutral()).any(dim=1).float()
             terms["severity"] = config.severity_weight * severity_loss(out.severity, batch, said)
@@ -62,6 +80,7 @@ def train_teacher(config: TeacherRunConfig, data_root: Path) -> Path:
             task = {name: term for name, term in terms.items() if name != "severity"}
             shares = gradient_shares(task, [out.luma])
             values = {name: float(loss.detach().mean()) for name, loss in losses.items()}
+            values |= signs_of_life(teacher, batch, bank, out.luma, losses)
             run.log(step, values | {f"share_{name}": share for name, share in shares.items()})
         trainer.update(torch.stack(list(terms.values())).sum())
         if trainer.saves(step):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 
 from models.engines.base import Engine, EngineError, FusionResult
+from models.prior import KINDS
+from models.steering import STEERING_TIME_CONSTANT_S, Steering
 
-__all__ = ["Engine", "EngineError", "FusionResult", "load_engine"]
+__all__ = ["KINDS", "STEERING_TIME_CONSTANT_S", "Engine", "EngineError", "FusionResult", "Steering", "load_engine"]
 
 log = logging.getLogger("nightglass")
 

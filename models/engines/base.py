@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.geometry import CHROMA_FACTOR
+from models.prior import KIND_NAMES
+
 MIN_SIZE_PX = 16
 
 
@@ -26,18 +29,33 @@ def check_lumas(infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> None
         )
 
 
+def chroma_gain_shape(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the chroma gain that belong to a picture; what lies beyond belongs to its padding."""
+    return -(-height // CHROMA_FACTOR), -(-width // CHROMA_FACTOR)
+
+
+def named_scores(severity: NDArray[np.float32]) -> dict[str, float]:
+    """Scores by kind, from a student's probabilities, float32 (kinds,). Raises ValueError for another length."""
+    return dict(zip(KIND_NAMES, severity.tolist(), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class FusionResult:
     """What one run of a student gives.
 
-    ``luma``: uint8 (H, W), full range. The array belongs to the caller.
-    ``chroma_gain``: float32 (h, w) at low resolution, the factor on (chroma - 128); None: leave chroma as it is.
-    ``scores``: degradation kind -> score in 0..1; empty for a student without a prior head.
+    ``luma``: uint8 (H, W), full range.
+    ``chroma_gain``: float32 (ceil(H/8), ceil(W/8)), 0..4, the factor on (chroma - 128); None: leave chroma as it is.
+    ``scores``: degradation kind (``models.prior.KINDS``) -> probability in 0..1 that it is there; empty: not known.
+    ``code``: float32 (code,), the picture's own prior, None if the student has none: smoothed in time it steers the
+    next pictures of a stream (``models.steering``).
+    Of this picture alone: whoever shows pictures one after another smooths gain and scores in time.
+    The arrays belong to the caller.
     """
 
     luma: NDArray[np.uint8]
     chroma_gain: NDArray[np.float32] | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    code: NDArray[np.float32] | None = None
 
 
 class Engine(Protocol):
@@ -55,8 +73,13 @@ class Engine(Protocol):
     model: str
     """Name of the preset whose weights it runs, such as ``stream``."""
 
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
-        """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError.
+
+        ``code``: what steers the fusion, float32 (code,); None: what the student reads in these pictures themselves.
+        """
 
     def close(self) -> None:
         """Release memory and threads."""

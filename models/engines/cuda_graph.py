@@ -2,7 +2,7 @@
 
 Capture follows PyTorch's rules (docs, "CUDA Graphs"): a few warm-up runs on a side stream, then capture with
 ``capture_error_mode="thread_local"``, since decoder and sink threads may touch CUDA meanwhile. A replay overwrites its
-output, so two graphs with buffers of their own take turns, and a result is copied to pinned memory before the next
+outputs, so two graphs with buffers of their own take turns, and a result is copied to pinned memory before the next
 turn of the same graph.
 """
 
@@ -13,14 +13,15 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult, check_lumas
-from models.geometry import padded_size
+from models.engines.base import EngineError, FusionResult, check_lumas, named_scores
+from models.prior import CODE_DIM
+from models.steering import steer_of
 
 try:
     import torch
-    import torch.nn.functional as F
 
-    from models.engines.network import load_network
+    from models.engines.network import fuse_lumas, load_network
+    from models.student import Student
 except ImportError as error:
     raise EngineError(
         f"the cuda_graph engine needs the 'cuda' extra (pip install 'nightglass[cuda]'): {error}"
@@ -31,36 +32,33 @@ _MAX_SIZES = 2
 
 
 class _Graph:
-    """One captured graph for one frame size, with its own input, output and pinned host buffers."""
+    """One captured graph for one frame size, with its own input, outputs and pinned host buffers."""
 
-    def __init__(self, student: torch.nn.Module, height: int, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, student: Student, height: int, width: int, dtype: torch.dtype) -> None:
         device = torch.device("cuda")
         self.stream = torch.cuda.Stream()
         self.host_in = torch.empty((2, 1, height, width), dtype=torch.uint8, pin_memory=True)
-        self.host_out = torch.empty((height, width), dtype=torch.uint8, pin_memory=True)
+        self.host_steer = torch.zeros(CODE_DIM + 1, pin_memory=True)
         self._in = torch.zeros((2, 1, height, width), dtype=torch.uint8, device=device)
-        pad = (0, padded_size(width) - width, 0, padded_size(height) - height)
-
-        def run() -> torch.Tensor:
-            both = F.pad(self._in.to(dtype) / 255, pad, mode="replicate")
-            luma = student(both[0:1], both[1:2]).luma[0, 0, :height, :width]
-            return (luma.float() * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-
+        self._steer = torch.zeros(CODE_DIM + 1, device=device)
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             for _ in range(_WARM_UP_RUNS):
-                run()
+                fuse_lumas(student, self._in, self._steer, dtype)
         self.stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, stream=self.stream, capture_error_mode="thread_local"):
-            self._out = run()
+            self._out = fuse_lumas(student, self._in, self._steer, dtype)
+        self.host_out = tuple(torch.empty(out.shape, dtype=out.dtype, pin_memory=True) for out in self._out)
 
     def launch(self) -> None:
         """Copy in, replay, copy out, all queued on the graph's stream."""
         with torch.cuda.stream(self.stream):
             self._in.copy_(self.host_in, non_blocking=True)
+            self._steer.copy_(self.host_steer, non_blocking=True)
             self._graph.replay()
-            self.host_out.copy_(self._out, non_blocking=True)
+            for host, out in zip(self.host_out, self._out, strict=True):
+                host.copy_(out, non_blocking=True)
 
 
 class CudaGraphEngine:
@@ -85,8 +83,10 @@ class CudaGraphEngine:
         self._turn = 0
 
     @torch.inference_mode()
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
-        """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        """As ``models.engines.base.Engine.fuse``."""
         check_lumas(infrared, visible)
         height, width = visible.shape
         key = (height, width)
@@ -99,9 +99,11 @@ class CudaGraphEngine:
         graph = self._graphs[key][self._turn]
         graph.host_in[0, 0].copy_(torch.from_numpy(infrared))
         graph.host_in[1, 0].copy_(torch.from_numpy(visible))
+        graph.host_steer.copy_(torch.from_numpy(steer_of(code)))
         graph.launch()
         graph.stream.synchronize()
-        return FusionResult(graph.host_out.numpy().copy())
+        luma, gain, severity, own = (host.numpy() for host in graph.host_out)
+        return FusionResult(luma.copy(), gain.copy(), named_scores(severity), own.copy())
 
     def close(self) -> None:
         """Release memory and threads."""

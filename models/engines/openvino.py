@@ -14,8 +14,11 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from kernels.maps import apply_maps, pack_lumas
-from models.engines.base import EngineError, FusionResult, check_lumas
+from models.engines.base import EngineError, FusionResult, check_lumas, chroma_gain_shape, named_scores
 from models.geometry import SHUFFLE, padded_size
+from models.outputs import INPUTS, OUTPUTS
+from models.prior import KIND_NAMES
+from models.steering import steer_of
 from models.weights import weights_path
 
 _MAX_SIZES = 4
@@ -27,18 +30,19 @@ class _Size:
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
-        self._idle: deque[tuple[Any, NDArray[np.float32]]] = deque()
+        self._idle: deque[tuple[Any, NDArray[np.float32], NDArray[np.float32]]] = deque()
 
     @contextmanager
-    def request(self) -> Iterator[tuple[Any, NDArray[np.float32]]]:
-        """An inference request and its input buffer, for one call."""
+    def request(self) -> Iterator[tuple[Any, NDArray[np.float32], NDArray[np.float32]]]:
+        """An inference request and its input buffers (``models.outputs.INPUTS``), for one call."""
         try:
             mine = self._idle.pop()
         except IndexError:
-            packed = np.empty(self._compiled.input().shape, np.float32)
+            packed, steer = (np.empty(self._compiled.input(name).shape, np.float32) for name in INPUTS)
             request = self._compiled.create_infer_request()
-            request.set_input_tensor(ov.Tensor(packed, shared_memory=True))
-            mine = (request, packed)
+            for name, buffer in zip(INPUTS, (packed, steer), strict=True):
+                request.set_tensor(name, ov.Tensor(buffer, shared_memory=True))
+            mine = (request, packed, steer)
         try:
             yield mine
         finally:
@@ -73,8 +77,19 @@ class OpenVinoEngine:
             self._network = self._core.read_model(weights_path(model, ".xml"))
         except RuntimeError as error:
             raise EngineError(f"model {model!r}: OpenVINO cannot read it: {str(error).splitlines()[0]}") from error
+        self._check_outputs()
         self._sizes: OrderedDict[tuple[int, int], _Size] = OrderedDict()
         self._lock = threading.Lock()
+
+    def _check_outputs(self) -> None:
+        """Raise EngineError for a network that was exported by another version."""
+        outputs = {", ".join(output.names): output.partial_shape for output in self._network.outputs}
+        inputs = tuple(", ".join(given.names) for given in self._network.inputs)
+        if inputs != INPUTS or tuple(outputs) != OUTPUTS or outputs["severity"][1] != len(KIND_NAMES):
+            raise EngineError(
+                f"model {self.model!r}: exported by another version, its outputs are {'; '.join(outputs)}, not "
+                f"{'; '.join(OUTPUTS)} for {len(KIND_NAMES)} kinds; export it again (python -m training export)"
+            )
 
     def _size(self, height: int, width: int) -> _Size:
         """What runs trunk size (h, w), compiled on first use."""
@@ -82,7 +97,8 @@ class OpenVinoEngine:
         with self._lock:
             if key not in self._sizes:
                 network = self._network.clone()
-                network.reshape([1, height, width, network.input().partial_shape[3].get_length()])
+                packed = INPUTS[0]
+                network.reshape({packed: [1, height, width, network.input(packed).partial_shape[3].get_length()]})
                 settings = {
                     "INFERENCE_NUM_THREADS": self._threads,
                     "NUM_STREAMS": self.parallel,
@@ -94,16 +110,26 @@ class OpenVinoEngine:
             self._sizes.move_to_end(key)
             return self._sizes[key]
 
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
-        """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        """As ``models.engines.base.Engine.fuse``."""
         check_lumas(infrared, visible)
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
-        with self._size(padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE).request() as (request, packed):
+        with self._size(padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE).request() as (
+            request,
+            packed,
+            steer,
+        ):
             pack_lumas(infrared, visible, packed[0])
+            steer[0] = steer_of(code)
             request.infer()
-            apply_maps(request.get_output_tensor().data[0], infrared, visible, luma)
-        return FusionResult(luma)
+            maps, gain, severity, own = (request.get_output_tensor(index).data[0] for index in range(len(OUTPUTS)))
+            apply_maps(maps, infrared, visible, luma)
+            rows, columns = chroma_gain_shape(height, width)
+            # The next picture overwrites what the request gave.
+            return FusionResult(luma, gain[:rows, :columns, 0].copy(), named_scores(severity), own.copy())
 
     def close(self) -> None:
         """Release memory and threads."""

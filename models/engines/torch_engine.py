@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult, check_lumas
-from models.geometry import padded_size
+from models.engines.base import EngineError, FusionResult, check_lumas, named_scores
+from models.steering import steer_of
 
 try:
     import torch
-    import torch.nn.functional as F
 
-    from models.engines.network import load_network
+    from models.engines.network import fuse_lumas, load_network
 except ImportError as error:
     raise EngineError(
         f"the torch engine needs the 'cuda' or 'train' extra (pip install 'nightglass[cuda]'): {error}"
@@ -38,15 +37,16 @@ class TorchEngine:
         self._student = student.to(self._device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> FusionResult:
-        """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError."""
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        """As ``models.engines.base.Engine.fuse``."""
         check_lumas(infrared, visible)
-        height, width = visible.shape
-        both = torch.from_numpy(np.stack([infrared, visible])[:, None]).to(self._device).float() / 255
-        pad = (0, padded_size(width) - width, 0, padded_size(height) - height)
-        both = F.pad(both, pad, mode="replicate")
-        luma = self._student(both[0:1], both[1:2]).luma[0, 0, :height, :width]
-        return FusionResult((luma * 255 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy())
+        lumas = torch.from_numpy(np.stack([infrared, visible])[:, None]).to(self._device)
+        steer = torch.from_numpy(steer_of(code)).to(self._device)
+        outputs = fuse_lumas(self._student, lumas, steer, torch.float32)
+        luma, gain, scores, own = (out.cpu().numpy() for out in outputs)
+        return FusionResult(luma, gain, named_scores(scores), own)
 
     def close(self) -> None:
         """Release memory and threads."""

@@ -17,7 +17,7 @@ from stream.fusion import FusionStage
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, sync_config
-from stream.pipeline.step import fuse_and_compose
+from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
@@ -94,7 +94,7 @@ class Live:
             }
             visible = infos["visible"]
             size = None if visible.variable_size else (visible.width, visible.height)
-            stage = FusionStage(engine, config.normalize, calibration, clock, size)
+            stage = FusionStage(engine, config.normalize, calibration, clock, size, chroma=fusion.chroma)
             master = config.sync.master
             led_by: Role = "infrared" if master == "infrared" else "visible"
             rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
@@ -202,7 +202,8 @@ class Live:
 
     def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
         clock, stats = self._clock, self._stats
-        picture, fused = fuse_and_compose(stage.prepare(pair, seq), stage, self._config.compose, stats, clock)
+        steadied = stage.steady(stage.infer(stage.prepare(pair, seq)))
+        picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")

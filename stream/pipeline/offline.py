@@ -16,12 +16,12 @@ from stream.clock import Clock
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
 from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
 from stream.frames import FramePair, FusedFrame, Picture
-from stream.fusion import FusionStage
+from stream.fusion import FusionStage, Inferred
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, sync_config
-from stream.pipeline.step import fuse_and_compose
+from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, StreamInfo
@@ -63,7 +63,9 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
         infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
         visible = infos["visible"]
         size = None if visible.variable_size else (visible.width, visible.height)
-        run.go(infos, FusionStage(engine, config.normalize, calibration, clock, size), engine.parallel)
+        by_name = _paired_by_name(infos)
+        stage = FusionStage(engine, config.normalize, calibration, clock, size, chroma=fusion.chroma, stills=by_name)
+        run.go(infos, by_name, stage, engine.parallel)
     finally:
         for reader in readers.values():
             reader.stop()
@@ -71,6 +73,11 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     report = build_report(stats, (clock.monotonic_ns() - began_ns) / 1e9, engine, run.sync_counters)
     run.complain(report)
     return report
+
+
+def _paired_by_name(infos: dict[Role, StreamInfo]) -> bool:
+    """Two folders of pictures; but two single pictures belong together whatever their names."""
+    return all(info.variable_size for info in infos.values()) and any(info.frame_count != 1 for info in infos.values())
 
 
 def _reader(source: SourceConfig, role: Role, stats: RunStats, clock: Clock) -> Reader:
@@ -101,16 +108,13 @@ class _Conversion:
         self._last_s: dict[Role, float] = {}
         self._period_s = 0.0
 
-    def go(self, infos: dict[Role, StreamInfo], stage: FusionStage, parallel: int) -> None:
-        """Fuse everything, then finish the outputs, also when something breaks on the way."""
+    def go(self, infos: dict[Role, StreamInfo], by_name: bool, stage: FusionStage, parallel: int) -> None:
+        """Fuse everything, then finish the outputs, also when something breaks on the way. ``by_name``: how to pair."""
         config, stats, clock = self._config, self._stats, self._clock
         master = config.sync.master
         led_by: Role = "infrared" if master == "infrared" else "visible"
         rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
         self._period_s = max(1 / (info.rate_hz or DEFAULT_RATE_HZ) for info in infos.values())
-        folders = all(info.variable_size for info in infos.values())
-        # Two single images belong together whatever their names.
-        by_name = folders and any(info.frame_count != 1 for info in infos.values())
         if by_name:
             self._check_names()
         pairs = self._pairs_by_name() if by_name else self._pairs_in_time(infos)
@@ -145,7 +149,9 @@ class _Conversion:
         self, pairs: Iterator[FramePair], stage: FusionStage, parallel: int, writers: list[Writer], total: int | None
     ) -> None:
         clock, stats = self._clock, self._stats
-        ahead: deque[Future[tuple[Picture, FusedFrame]]] = deque()
+        inferring: deque[Future[Inferred]] = deque()
+        finishing: deque[Future[tuple[Picture, FusedFrame]]] = deque()
+        shown = self._config.compose
         seq = 0
         with ThreadPoolExecutor(parallel, thread_name_prefix="fuse") as pool:
             try:
@@ -154,19 +160,24 @@ class _Conversion:
                     pair = next(pairs, None)
                     if pair is not None:
                         stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
-                        prepared, shown = stage.prepare(pair, seq), self._config.compose
-                        ahead.append(pool.submit(fuse_and_compose, prepared, stage, shown, stats, clock))
+                        inferring.append(pool.submit(stage.infer, stage.prepare(pair, seq)))
                         seq += 1
                     # One more than are worked on, so that no worker waits while a picture is handed over here.
-                    while len(ahead) > (parallel if pair is not None else 0):
-                        picture, fused = ahead.popleft().result()
+                    ahead = parallel if pair is not None else 0
+                    while len(inferring) > ahead:
+                        # Smoothing in time needs the frames in their order, so it is not the workers' to do.
+                        steadied = stage.steady(inferring.popleft().result())
+                        finishing.append(pool.submit(finish_and_compose, steadied, stage, shown, stats, clock))
+                    while len(finishing) > ahead:
+                        picture, fused = finishing.popleft().result()
                         if not all([writer.put(picture, fused) for writer in writers]):
                             return
                         self._progress(fused.seq + 1, total)
                     if pair is None:
                         return
             finally:
-                for future in ahead:
+                waiting: list[Future[Any]] = [*inferring, *finishing]
+                for future in waiting:
                     future.cancel()
 
     def _pairs_in_time(self, infos: dict[Role, StreamInfo]) -> Iterator[FramePair]:

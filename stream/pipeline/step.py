@@ -1,4 +1,4 @@
-"""One pair through fusion and composition, measured: what conversion and live fusion do alike."""
+"""The end of a pair's way through fusion, and composition, measured: what conversion and live fusion do alike."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from stream.clock import Clock
 from stream.compose import compose
 from stream.config import ComposeConfig
 from stream.frames import FusedFrame, Picture
-from stream.fusion import FusionStage, Prepared
+from stream.fusion import FusionStage, Steadied
 from stream.stats import RunStats
 
 
-def fuse_and_compose(
-    prepared: Prepared, stage: FusionStage, shown: ComposeConfig, stats: RunStats, clock: Clock
+def finish_and_compose(
+    steadied: Steadied, stage: FusionStage, shown: ComposeConfig, stats: RunStats, clock: Clock
 ) -> tuple[Picture, FusedFrame]:
-    """The picture to show and the fused frame it was made of; times, skew and degradation are noted in ``stats``.
-
-    Raises EngineError.
-    """
-    fused, pair = stage.finish(prepared), prepared.pair
+    """The picture to show and the fused frame it was made of; times, skew, prior and degradation go into ``stats``."""
+    fused, pair = stage.finish(steadied), steadied.prepared.pair
     for name, ms in fused.stage_ms.items():
         stats.stage(name, ms)
     began = clock.monotonic_ns()
@@ -25,5 +22,7 @@ def fuse_and_compose(
     stats.stage("compose", (clock.monotonic_ns() - began) / 1e6)
     if pair.infrared is not None and pair.visible is not None:
         stats.skew(pair.skew_ns / 1e6)
+    if fused.prior is not None:
+        stats.prior(fused.prior)
     stats.count("degraded_frames", int(pair.degraded != "none"))
     return picture, fused

@@ -1,0 +1,45 @@
+"""The code that steers a video: what the student reads in single frames, smoothed in time. Importable without torch.
+
+A frame's own code jumps with what passes through the picture, and the brightness of the fused picture with it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.prior import CODE_DIM
+
+STEERING_TIME_CONSTANT_S = 1.0
+
+
+class Steering:
+    """A first-order low-pass over the codes of a stream's frames, which come in their order."""
+
+    def __init__(self) -> None:
+        self.code: NDArray[np.float32] | None = None
+        """What steers the next frame, float32 (code,); None: nothing is known, the frame's own does."""
+
+    def push(self, code: NDArray[np.float32], share: float | None) -> None:
+        """Add a frame's own code, float32 (code,). ``share``: of the step to it that is done, 0..1; None: start
+        anew.
+        """
+        if share is None or self.code is None:
+            self.code = code
+        else:
+            self.code = self.code + np.float32(share) * (code - self.code)
+
+
+def video_share(rate_hz: float) -> float:
+    """``Steering.push``'s share for frames of a video of that rate, 0..1."""
+    return -math.expm1(-1 / (rate_hz * STEERING_TIME_CONSTANT_S))
+
+
+def steer_of(code: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The network's input, float32 (code + 1,): the code and its share, all of it, or none where there is no code."""
+    steer = np.zeros(CODE_DIM + 1, np.float32)
+    if code is not None:
+        steer[:-1], steer[-1] = code, 1
+    return steer

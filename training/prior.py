@@ -1,0 +1,223 @@
+"""Teach a trained student's prior on whole pictures: ``python -m training prior``.
+
+Distillation works on small crops, of which the prior sees averages; live it sees whole pictures, whose averages are
+calmer and mix more. The rest of the network is left alone: what the prior sees of many degraded training pictures is
+computed once, and only the few layers that read it are trained on, towards the kinds of degradation. With a teacher the
+code is trained too, towards the teacher's for the true sentence; without one it is left alone, because the rest of the
+network has learned to obey it as it is. A third of the pictures is kept apart and decides where each kind's threshold
+lies (``training.thresholds``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.checkpoint import load_student, load_teacher, save_network
+from models.geometry import SIZE_MULTIPLE
+from models.prior import KIND_NAMES
+from models.student import PROBE_CELLS, Student, packed_lumas
+from models.teacher import Teacher
+from training.data import NOT_WHEN_DARK, Pair, default_data_root, load_pairs
+from training.degradations import KINDS, apply, sample_degradations, severity_vector
+from training.distill import LIKE_NIGHT
+from training.distillation import prior_loss, severity_loss
+from training.loop import seed_all
+from training.sentences import SentenceBank
+from training.thresholds import best_threshold
+
+log = logging.getLogger("nightglass.training")
+
+SMALLEST_PX, LARGEST_PX = 256, 640
+CLEAN_SHARE, DOUBLE_SHARE = 0.3, 0.25
+GAMMA = (0.7, 1.4)
+"""Exposure of the clean pictures varies by this much, so that a brightness alone is no degradation."""
+
+BLOCKS = 128
+"""Blocks of 8x8 pixels that are kept of each picture."""
+
+BATCH = 48
+KEPT_APART = 3
+"""Every so many-th picture (frames of one clip go together) is not trained on, but decides on the thresholds."""
+
+FALSE_ALARMS = 0.003
+"""Share of clean pictures that may be called degraded, for one kind of twelve: together about 4 %."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Readings:
+    """What the prior sees of pictures: ``coarse`` averages (n, features); ``blocks``: some that are probed,
+    half precision (n, blocks, 32, 2, 2); ``severity`` (n, kinds); ``dark`` bool (n,); ``code``: the teacher's for a
+    true sentence, (n, code), or None.
+    """
+
+    coarse: Tensor
+    blocks: Tensor
+    severity: Tensor
+    dark: Tensor
+    code: Tensor | None
+
+    def rows(self, index: Tensor) -> Readings:
+        """Some of them."""
+        code = None if self.code is None else self.code[index]
+        return Readings(self.coarse[index], self.blocks[index], self.severity[index], self.dark[index], code)
+
+
+def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Pictures to train on and pictures kept apart; all frames of a clip fall on one side."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        folder = pair.origin.rpartition("/")[0]
+        groups.setdefault(folder if "clips" in folder else pair.origin, []).append(pair)
+    training: list[Pair] = []
+    apart: list[Pair] = []
+    for number, group in enumerate(groups.values()):
+        (apart if number % KEPT_APART == 0 else training).extend(group)
+    return training, apart
+
+
+@torch.inference_mode()
+def read_pictures(
+    student: Student, pairs: Sequence[Pair], count: int, rng: np.random.Generator, teacher: Teacher | None
+) -> Readings:
+    """``count`` pictures drawn and degraded at random, as the student's prior sees them."""
+    bank = SentenceBank() if teacher is not None and teacher.reads_text else None
+    rows: list[tuple[Tensor, ...]] = []
+    for number in range(count):
+        pair = pairs[int(rng.integers(len(pairs)))]
+        kinds = [kind for kind in KINDS if not (pair.dark and kind in NOT_WHEN_DARK)]
+        done = sample_degradations(rng, CLEAN_SHARE, DOUBLE_SHARE, kinds)
+        infrared, visible = apply(*_piece(pair, rng), done, rng)
+        tensors = (torch.from_numpy(np.ascontiguousarray(plane))[None, None] for plane in (infrared, visible))
+        packed = packed_lumas(*tensors)
+        row = [student.coarse_summary(packed)[0], _blocks(packed, rng)]
+        row += [torch.from_numpy(severity_vector(done)), torch.tensor(pair.dark)]
+        if bank is not None and teacher is not None:
+            row.append(teacher.read(bank.right(done, rng)[None])[0])
+        rows.append(tuple(row))
+        if number % 500 == 0:
+            log.info("pictures: %d of %d", number, count)
+    columns = [torch.stack(column) for column in zip(*rows, strict=True)]
+    return Readings(*columns[:4], columns[4] if len(columns) > 4 else None)
+
+
+def _blocks(packed: Tensor, rng: np.random.Generator) -> Tensor:
+    """Some of the blocks that a student's probes look at, (BLOCKS, 32, 2, 2)."""
+    step = 2 * PROBE_CELLS
+    all_blocks = (
+        packed[0].unfold(1, PROBE_CELLS, step).unfold(2, PROBE_CELLS, step).permute(1, 2, 0, 3, 4).flatten(0, 1)
+    )
+    return all_blocks[torch.from_numpy(rng.choice(len(all_blocks), BLOCKS, len(all_blocks) < BLOCKS))].half()
+
+
+def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A large piece of a pair, mirrored half the time, the visible one's exposure varied; float32 in 0..1."""
+    spans = []
+    for length in pair.infrared.shape:
+        most = min(length, LARGEST_PX) // SIZE_MULTIPLE
+        span = int(rng.integers(min(SMALLEST_PX // SIZE_MULTIPLE, most), most + 1)) * SIZE_MULTIPLE
+        start = int(rng.integers(length - span + 1))
+        spans.append(slice(start, start + span))
+    flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    infrared, visible = (
+        plane[spans[0], spans[1]][:, flip].astype(np.float32) / np.float32(255)
+        for plane in (pair.infrared, pair.visible)
+    )
+    return infrared, visible ** np.float32(rng.uniform(*GAMMA))
+
+
+def read_summary(student: Student, readings: Readings) -> Tensor:
+    """The summary as ``Student.trunk`` makes it, (n, features), from the blocks that were kept."""
+    evidence = student.evidence(readings.blocks.flatten(0, 1).float()).flatten(1)
+    return torch.cat([readings.coarse, evidence.unflatten(0, readings.blocks.shape[:2]).mean(dim=1)], dim=1)
+
+
+def train_prior(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
+    """Train the student's prior in place (its code only towards a teacher's); the mean of the last losses."""
+    layers = [student.probe, student.weigh, student.judge]
+    if readings.code is None:
+        # Without a teacher the code must stay what it is, so it does not read the probes that change.
+        with torch.no_grad():
+            student.read[0].weight[:, readings.coarse.shape[1] :] = 0
+    else:
+        layers.append(student.read)
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-2, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    last: list[float] = []
+    for step in range(steps):
+        batch = readings.rows(torch.randint(len(readings.coarse), (BATCH,)))
+        summary = read_summary(student, batch)
+        # A little noise stands for the pictures that are not in the training set.
+        summary = summary * (1 + 0.03 * torch.randn_like(summary))
+        code = student.read(summary)
+        logits = student.judge(torch.cat([code, summary], dim=1))
+        loss = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
+        if batch.code is not None:
+            loss = loss + code_weight * prior_loss(code, batch.code).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        last = [*last[-99:], float(loss.detach())]
+        if step % 500 == 0:
+            log.info("step %d of %d: loss %.4f", step, steps, sum(last) / len(last))
+    return sum(last) / len(last)
+
+
+@torch.inference_mode()
+def move_thresholds(student: Student, readings: Readings) -> dict[str, tuple[float, float]]:
+    """Move each kind's threshold into the bias; by kind its recall and its share of false alarms on ``readings``."""
+    parts = []
+    for rows in torch.arange(len(readings.coarse)).split(BATCH):
+        summary = read_summary(student, readings.rows(rows))
+        parts.append(student.judge(torch.cat([student.read(summary), summary], dim=1)))
+    logits = torch.cat(parts).double().numpy()
+    severity = readings.severity.numpy()
+    clean = (severity == 0).all(axis=1)
+    found = {}
+    for index, kind in enumerate(KIND_NAMES):
+        usable = clean & ~readings.dark.numpy() if LIKE_NIGHT[index] else clean
+        there = severity[:, index] >= 0.3
+        threshold = best_threshold(logits[usable, index], logits[there, index], FALSE_ALARMS)
+        student.judge[-1].bias[index] -= threshold
+        recall, alarms = (float((logits[rows, index] >= threshold).mean()) for rows in (there, usable))
+        found[kind] = (recall, alarms)
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training prior", description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True, help="safetensors of a trained student")
+    parser.add_argument("--teacher", type=Path, help="the teacher's weights: its code is a second aim")
+    parser.add_argument("--output", type=Path, required=True, help="the student with the prior taught anew")
+    parser.add_argument("--pictures", type=int, default=6000, help="degraded pictures to learn from (default 6000)")
+    parser.add_argument("--steps", type=int, default=6000, help="steps on their averages (default 6000)")
+    parser.add_argument("--code-weight", type=float, default=0.3, help="weight of the teacher's code (default 0.3)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=default_data_root(), help="folder of the training data")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(args.threads)
+    rng = seed_all(args.seed)
+    student, preset = load_student(args.weights)
+    teacher = None if args.teacher is None else load_teacher(args.teacher)[0]
+    training, apart = split(load_pairs(args.data))
+    readings = read_pictures(student, training, args.pictures, rng, teacher)
+    checked = read_pictures(student, apart, max(200, args.pictures // 3), rng, teacher)
+    loss = train_prior(student, readings, args.steps, args.code_weight)
+    log.info("loss %.4f", loss)
+    for kind, (recall, alarms) in move_thresholds(student, checked).items():
+        print(f"{kind:<16} found {recall:6.1%}   false alarms {alarms:6.1%}")
+    save_network(student, preset, args.output, {"prior": "taught on whole pictures"})
+    return 0
