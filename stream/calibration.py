@@ -38,7 +38,9 @@ class Calibration:
     ``homography``: float64 (3, 3), visible pixel -> infrared pixel, [2, 2] = 1. ``infrared_size`` and
     ``visible_size``: width and height of the pictures that it was made on. ``method``: how it was made, such as
     ``points``. ``score``: the method's own quality, 0..1, None where it has none. ``residual_px``: root mean square
-    distance of the points it was made from, in infrared pixels, None without points. ``infrared_offset_ms``: to add
+    distance of the points it was made from, in infrared pixels, None without points. ``frames``: pairs of frames that
+    it was found in, None where it was not found in footage; ``residuals_px``: for some of them, how far each by itself
+    would put the picture from where all together do (root mean square, infrared pixels). ``infrared_offset_ms``: to add
     to infrared capture times; ``infrared_drift_ppm``: growth of that offset. Raises CalibrationError for a map that
     no pair of cameras can have.
     """
@@ -52,6 +54,8 @@ class Calibration:
     date: datetime.date | None = None
     infrared_offset_ms: float | None = None
     infrared_drift_ppm: float | None = None
+    frames: int | None = None
+    residuals_px: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.homography.shape != (3, 3) or not np.isfinite(self.homography).all():
@@ -123,10 +127,19 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         "visible_size": list(calibration.visible_size),
         "homography": calibration.homography.tolist(),
     }
-    for key in ("method", "score", "residual_px", "date", "infrared_offset_ms", "infrared_drift_ppm"):
+    for key in (
+        "method",
+        "score",
+        "residual_px",
+        "frames",
+        "residuals_px",
+        "date",
+        "infrared_offset_ms",
+        "infrared_drift_ppm",
+    ):
         value = getattr(calibration, key)
         if value is not None:
-            data[key] = value
+            data[key] = list(value) if isinstance(value, tuple) else value
     head = "# Nightglass calibration: visible pixel -> infrared pixel, (0, 0) is the centre of the top left pixel.\n"
     try:
         path.write_text(head + yaml.safe_dump(data, sort_keys=False, default_flow_style=None), encoding="utf-8")
@@ -199,6 +212,8 @@ class _CalibrationFile(StrictModel):
     date: datetime.date | None = None
     infrared_offset_ms: float | None = None
     infrared_drift_ppm: float | None = None
+    frames: Annotated[int, Field(ge=1)] | None = None
+    residuals_px: list[Annotated[float, Field(ge=0)]] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> _CalibrationFile:
@@ -236,4 +251,6 @@ class _CalibrationFile(StrictModel):
             self.date,
             self.infrared_offset_ms,
             self.infrared_drift_ppm,
+            self.frames,
+            None if self.residuals_px is None else tuple(self.residuals_px),
         )

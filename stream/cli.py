@@ -142,18 +142,21 @@ def view(
 
 @app.command()
 def calibrate(
-    output: Annotated[Path, typer.Option(help="Calibration file to write.")],
-    infrared: Annotated[str, typer.Option(help="Recording or picture of the infrared camera: gives its size.")],
-    visible: Annotated[str, typer.Option(help="Recording or picture of the visible camera: gives its size.")],
+    output: Annotated[Path, typer.Option(help="Calibration file to write; a picture to check it by goes beside it.")],
+    infrared: Annotated[str, typer.Option(help="Infrared camera, recording, folder of images, or sim:NAME.")],
+    visible: Annotated[str, typer.Option(help="Visible camera, recording, folder of images, or sim:NAME.")],
     points: Annotated[
         Path | None,
         typer.Option(help="YAML with 'points', measured by hand: a list of {infrared: [x, y], visible: [x, y]}."),
     ] = None,
 ) -> None:
-    """Make a calibration file. For now only from points measured by hand; finding them by itself comes later."""
-    from stream.calibrate import calibrate_by_hand
+    """Find how infrared lies on visible in up to 30 s of footage, without a target, or take points measured by hand."""
+    from stream.calibrate import calibrate_by_hand, calibrate_from_footage
 
-    typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
+    if points is None:
+        typer.echo(calibrate_from_footage(infrared, visible, output, SystemClock()))
+    else:
+        typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import logging
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.register import scale_matrix
+from stream.calibrate import Sample, pair_samples, read_samples
 from stream.calibration import (
     Calibration,
     calibrate_from_points,
@@ -19,6 +21,7 @@ from stream.calibration import (
     matrix_for,
     save_calibration,
 )
+from stream.clock import SystemClock
 from stream.errors import CalibrationError
 from stream.homography import apply, fit_homography
 
@@ -225,3 +228,32 @@ def test_files_that_are_no_calibration(tmp_path, text, said):
         load_calibration(path)
     with pytest.raises(CalibrationError, match="no such calibration file"):
         load_calibration(tmp_path / "absent.yaml")
+
+
+def test_what_footage_gave_is_kept(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    made = Calibration(true_map(2), INFRARED, VISIBLE, "structure", 0.9, frames=30, residuals_px=(0.4, 0.75))
+    save_calibration(path, made)
+    read = load_calibration(path)
+    assert (read.frames, read.residuals_px) == (30, (0.4, 0.75))
+    assert read.infrared_offset_ms is None
+
+
+def sample(elapsed_s: float, name: str | None = None) -> Sample:
+    return Sample(np.zeros((4, 4), np.uint8), elapsed_s, name)
+
+
+def test_frames_are_paired_by_name_or_else_by_time():
+    by_name = pair_samples([sample(0, "a.png"), sample(1, "b.png")], [sample(0, "b.jpg"), sample(1, "c.jpg")])
+    assert [(one.name, other.name) for one, other in by_name] == [("b.png", "b.jpg")]
+    assert len(pair_samples([sample(0, "left.png")], [sample(0, "right.png")])) == 1
+    by_time = pair_samples([sample(0), sample(1.0), sample(9.0)], [sample(0.1), sample(0.9)])
+    assert [(one.elapsed_s, other.elapsed_s) for one, other in by_time] == [(0, 0.1), (1.0, 0.9)]
+    assert pair_samples([sample(0)], []) == []
+
+
+def test_samples_are_spread_over_a_recording():
+    samples = read_samples("sim:night-street?size=96x64&seconds=0.5&fps=20", "visible", SystemClock())
+    assert len(samples) == 10
+    assert all(later.elapsed_s > one.elapsed_s for one, later in itertools.pairwise(samples))
+    assert samples[0].luma.dtype == np.uint8 and samples[0].luma.flags.owndata

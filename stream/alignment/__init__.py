@@ -1,0 +1,6 @@
+"""Automatic spatial calibration: the homography between two cameras of different kind, from their frames alone.
+
+``structure`` turns pictures into what both kinds have in common, ``search`` finds candidates, ``windows`` and
+``refine`` make them precise, ``score`` says how far to believe them, ``estimate`` puts these together. Pure: arrays
+in, a result out. Needs OpenCV, so nothing here is imported by live fusion.
+"""

@@ -1,0 +1,194 @@
+"""From frames of two cameras to the map between them, or to the reasons why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream.alignment.footage import Footage, at_width
+from stream.alignment.parameters import displacements, near_identity, unlikely_part
+from stream.alignment.refine import fit
+from stream.alignment.score import Trust, evidence, judge, split_px
+from stream.alignment.search import SCALES, search
+from stream.alignment.structure import Luma
+from stream.alignment.windows import Parameters, WindowField, window_field
+from stream.homography import Matrix, apply, rescale, scale_to_fit
+
+SEARCH_WIDTHS = ((96, 0.84, np.inf), (144, 0.0, 0.84))
+"""Widths of the coarse search, pixels, and the scales from and below which they hold: a visible field that is much
+smaller than the infrared one would have too few pixels left at the lower width."""
+
+SEARCH_FRAMES = 4
+CANDIDATES = 12
+"""How many peaks of the coarse search are refined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One resolution of the refinement: width of the smaller field, windows, and the radii of the fit, pixels.
+
+    ``frames``: how many are looked at, at most. ``passes``: how often windows are correlated anew with the better
+    map. ``keep``: how many of the candidates go on to the next level.
+    """
+
+    width_px: int
+    window_px: int
+    reach_px: int
+    stride_px: int
+    sigmas_px: tuple[float, ...]
+    frames: int
+    passes: int
+    keep: int
+
+
+LEVELS = (
+    Level(128, 40, 10, 20, (6.0, 3.0, 1.5), 3, 1, 4),
+    Level(256, 64, 16, 32, (8.0, 4.0, 2.0), 4, 1, 2),
+    Level(512, 96, 16, 48, (6.0, 3.0, 1.5), 8, 1, 1),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Where visible pixels lie in the infrared picture, and how far that is to be believed.
+
+    ``homography``: float64 (3, 3), visible pixel -> infrared pixel at the frames' own sizes, [2, 2] = 1; not to be
+    used unless ``accepted``. ``score``: 0..1. ``reason``: empty when accepted, else what is wrong and what helps.
+    ``frames``: pairs of frames that were given. ``residuals_px``: for each frame that the last level looked at, how
+    far its own best map lies from the common one over the windows (root mean square), infrared pixels; empty for a
+    single frame and where the map is refused.
+    """
+
+    homography: Matrix
+    score: float
+    accepted: bool
+    reason: str
+    frames: int
+    residuals_px: tuple[float, ...]
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A refined map: visible -> infrared pixel at full size, the windows it comes from, what was fitted to them.
+
+    ``width_px``: width of the infrared picture that windows and parameters belong to.
+    """
+
+    homography: Matrix
+    field: WindowField
+    parameters: Parameters
+    so_far: Parameters
+    evidence: float
+    width_px: int
+
+
+def estimate(infrared: Sequence[Luma], visible: Sequence[Luma]) -> Alignment:
+    """Estimate the map between two cameras that do not move relative to each other.
+
+    ``infrared`` and ``visible``: uint8 (H, W), full range, the same number of frames of (nearly) the same moments;
+    all frames of a camera have one size. Raises ValueError for none, for unequal numbers and for mixed sizes.
+    """
+    footage = Footage(infrared, visible)
+    maps = _coarse(footage)
+    best: list[Settled] = []
+    for level in LEVELS:
+        frames = footage.spread(level.frames)
+        best = sorted((settle(footage, start, level, frames) for start in maps), key=lambda one: -one.evidence)
+        maps = [one.homography for one in best[: level.keep]]
+    level, winner = LEVELS[-1], best[0]
+    scale = footage.infrared_size[0] / winner.width_px
+    seen = trust_of(winner, level)
+    score, reason = judge(seen)
+    residuals = _residuals(footage, winner, level, footage.spread(level.frames)) if not reason else []
+    return Alignment(
+        winner.homography, score, not reason, reason, footage.count, tuple(r * scale for r in residuals), seen
+    )
+
+
+def trust_of(settled: Settled, level: Level) -> Trust:
+    """Ask both questions of ``score`` about a refined map; lengths in pixels of a picture 640 wide."""
+    seen, rarity = evidence(settled.field, displacements(settled.field, settled.parameters))
+    apart_px = split_px(settled.field, settled.so_far, level.sigmas_px) * 640 / settled.width_px
+    return Trust(seen, rarity, apart_px, len(settled.field.centres))
+
+
+def _coarse(footage: Footage) -> list[Matrix]:
+    """Maps at full size from the coarse search."""
+    frames = footage.spread(SEARCH_FRAMES)
+    found: list[tuple[float, Matrix]] = []
+    for width_px, least, below in SEARCH_WIDTHS:
+        infrared_work = at_width(footage.infrared_size, width_px)
+        visible_work = at_width(footage.visible_size, width_px)
+        candidates = search(
+            [footage.infrared_at(i, infrared_work) for i in frames],
+            [footage.visible_at(i, visible_work) for i in frames],
+            CANDIDATES,
+            [scale for scale in SCALES if least <= scale < below],
+        )
+        to_full = rescale(infrared_work, footage.infrared_size)
+        from_full = rescale(footage.visible_size, visible_work)
+        found += [(one.strength, to_full @ one.homography @ from_full) for one in candidates]
+    if not found:
+        # A picture without any structure: nothing to start from, and the windows will say so.
+        return [scale_to_fit(footage.infrared_size, footage.visible_size)]
+    found.sort(key=lambda one: -one[0])
+    return [homography for _, homography in found[:CANDIDATES]]
+
+
+def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int]) -> Settled:
+    """Refine a map (visible -> infrared pixel at full size) at one level, with the given frames."""
+    infrared_work = at_width(footage.infrared_size, _infrared_width(footage, start, level))
+    to_work = rescale(footage.infrared_size, infrared_work)
+    fixed = [footage.structure(i, infrared_work) for i in frames]
+    homography = start
+    for left in reversed(range(level.passes)):
+        visible_work = _visible_size(footage, homography, infrared_work)
+        from_work = rescale(visible_work, footage.visible_size)
+        visible = [footage.visible_at(i, visible_work) for i in frames]
+        moved = to_work @ homography @ from_work
+        field = window_field(fixed, visible, moved, level.window_px, level.reach_px, level.stride_px)
+        if not len(field.centres):
+            return Settled(homography, field, np.zeros(8), np.zeros(8), 0.0, infrared_work[0])
+        so_far = unlikely_part(moved, field)
+        parameters = fit(field, so_far, level.sigmas_px)
+        # A window at c finds its like at c + d of the moved picture: the picture has to go back by d.
+        better = np.linalg.inv(near_identity(parameters, field)) @ moved
+        homography = np.linalg.inv(to_work) @ better @ np.linalg.inv(from_work)
+        homography = homography / homography[2, 2]
+        if left == 0:
+            seen, _ = evidence(field, displacements(field, parameters))
+    return Settled(homography, field, parameters, so_far, seen, infrared_work[0])
+
+
+def _infrared_width(footage: Footage, homography: Matrix, level: Level) -> int:
+    """Working width of the infrared picture at which the smaller of the two fields has the level's width."""
+    magnification = float(np.sqrt(abs(np.linalg.det(homography[:2, :2]))))
+    field = min(1.0, max(0.4, magnification * footage.visible_size[0] / footage.infrared_size[0]))
+    # In steps, so that candidates of nearly one scale share structure maps; never more pixels than there are, but
+    # for small pictures, whose windows have to be as many as a large one's.
+    width_px = round(level.width_px / field / 32) * 32
+    return max(level.width_px, min(width_px, footage.infrared_size[0]))
+
+
+def _visible_size(footage: Footage, homography: Matrix, infrared_work: tuple[int, int]) -> tuple[int, int]:
+    """Visible at the density that it will have once moved, so that moving it neither skips nor invents pixels."""
+    magnification = np.sqrt(abs(np.linalg.det(homography[:2, :2]))) * infrared_work[0] / footage.infrared_size[0]
+    width = round(float(np.clip(magnification, 0.0, 1.0)) * footage.visible_size[0])
+    # In steps, so that candidates of nearly one scale share the shrunken pictures.
+    return at_width(footage.visible_size, min(footage.visible_size[0], max(32, -(-width // 32) * 32)))
+
+
+def _residuals(footage: Footage, settled: Settled, level: Level, frames: Sequence[int]) -> list[float]:
+    """How far each frame by itself would put the windows from where all together do, working pixels."""
+    found: list[float] = []
+    if len(frames) < 2:
+        return found
+    for frame in frames:
+        alone = settle(footage, settled.homography, level, [frame])
+        centres = alone.field.centres
+        moved = apply(near_identity(alone.parameters, alone.field), centres)
+        found.append(float(np.sqrt(np.mean(np.sum((moved - centres) ** 2, axis=1)))))
+    return found

@@ -1,0 +1,224 @@
+"""Spatial calibration from footage: its parts, known warps of drawn scenes in two modalities, and refusals."""
+
+from __future__ import annotations
+
+import itertools
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.alignment.estimate import estimate
+from stream.alignment.overlay import overlay
+from stream.alignment.parameters import jacobian, near_identity, unlikely_part
+from stream.alignment.refine import fit
+from stream.alignment.score import ACCEPT, Trust, evidence, judge
+from stream.alignment.search import centred, search
+from stream.alignment.structure import inside, structure_map
+from stream.alignment.windows import WindowField, values_at, window_field
+from stream.homography import apply
+
+INFRARED, VISIBLE = (320, 256), (480, 270)
+
+
+def drawn_scene(seed: int, size=(1000, 800)):
+    """One scene in two modalities: the same outlines, unrelated grey levels; uint8 (H, W) each."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    infrared, visible = np.full((height, width), 90, np.uint8), np.full((height, width), 140, np.uint8)
+    for _ in range(200):
+        centre = rng.uniform((0, 0), size)
+        corners = rng.integers(3, 6)
+        angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+        outline = centre + rng.uniform(15, 90) * np.stack([np.cos(angles), np.sin(angles)], 1)
+        points = np.rint(outline).astype(np.int32)
+        for picture in (infrared, visible):
+            cv2.fillPoly(picture, [points], int(rng.integers(20, 235)), cv2.LINE_AA)
+    return infrared, visible
+
+
+def seen(picture, matrix, size, seed, noise=3.0):
+    """What a camera sees of the scene (scene pixel -> its pixel), with noise."""
+    moved = cv2.warpPerspective(cv2.GaussianBlur(picture, (0, 0), 1.2), matrix, size, flags=cv2.INTER_LINEAR)
+    noisy = moved + np.random.default_rng(seed).normal(0, noise, moved.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def cameras(scale: float, rotation_deg: float, shift=(0.0, 0.0)):
+    """Scene -> infrared, scene -> visible and visible -> infrared pixel; both see only what is drawn."""
+    to_visible = centred(0.75, 0.0, (0.0, 0.0), (800, 1000), VISIBLE[::-1])
+    between = centred(scale * INFRARED[0] / VISIBLE[0], rotation_deg, shift, VISIBLE[::-1], INFRARED[::-1])
+    between[2, :2] = (4e-5, -3e-5)
+    return between @ to_visible, to_visible, between
+
+
+@pytest.mark.parametrize(
+    ("scale", "rotation_deg", "shift"), [(1.0, 0.0, (0.0, 0.0)), (1.35, -5.0, (20.0, -12.0)), (0.85, 4.0, (-15.0, 8.0))]
+)
+def test_a_known_map_is_found(scale, rotation_deg, shift):
+    infrared, visible = drawn_scene(3)
+    to_infrared, to_visible, truth = cameras(scale, rotation_deg, shift)
+    found = estimate([seen(infrared, to_infrared, INFRARED, 1)], [seen(visible, to_visible, VISIBLE, 2)])
+    grid = np.stack(np.meshgrid(np.linspace(130, 350, 5), np.linspace(70, 200, 5)), -1).reshape(-1, 2)
+    misses = np.linalg.norm(apply(found.homography, grid) - apply(truth, grid), axis=1)
+    assert found.accepted and found.reason == "" and found.score >= ACCEPT
+    assert misses.mean() < 1.0, misses
+    assert found.frames == 1 and found.residuals_px == ()
+
+
+def test_pictures_that_do_not_belong_together_are_refused_with_advice():
+    to_infrared, to_visible, _ = cameras(1.1, 2.0)
+    infrared, visible = drawn_scene(11)[0], drawn_scene(12)[1]
+    found = estimate([seen(infrared, to_infrared, INFRARED, 1)], [seen(visible, to_visible, VISIBLE, 2)])
+    assert not found.accepted and found.score < ACCEPT
+    assert "--points" in found.reason and found.residuals_px == ()
+
+
+def test_an_empty_picture_is_refused():
+    _, visible = drawn_scene(4)
+    _, to_visible, _ = cameras(1.0, 0.0)
+    blank = np.full(INFRARED[::-1], 77, np.uint8)
+    found = estimate([blank], [seen(visible, to_visible, VISIBLE, 2)])
+    assert not found.accepted and found.reason
+
+
+@pytest.mark.parametrize(
+    ("infrared", "visible", "said"),
+    [
+        ([], [], "as many"),
+        ([np.zeros((40, 50), np.uint8)], [], "as many"),
+        ([np.zeros((40, 50), np.uint16)], [np.zeros((40, 50), np.uint8)], "infrared frames must be uint8"),
+        ([np.zeros((40, 50), np.uint8)] * 2, [np.zeros((40, 50), np.uint8), np.zeros((4, 5), np.uint8)], "visible"),
+    ],
+)
+def test_unusable_frames(infrared, visible, said):
+    with pytest.raises(ValueError, match=said):
+        estimate(infrared, visible)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_structure_does_not_know_bright_from_dark(seed):
+    picture = np.random.default_rng(seed).uniform(0, 255, (40, 60)).astype(np.float32)
+    np.testing.assert_allclose(structure_map(picture), structure_map(255 - picture), atol=1e-3)
+
+
+def test_structure_tells_directions_apart():
+    rows, columns = np.indices((60, 80), dtype=np.float32)
+    across = structure_map(np.where(columns < 40, 50, 180).astype(np.float32))[30, 39]
+    down = structure_map(np.where(rows < 30, 50, 180).astype(np.float32))[29, 40]
+    assert across.real > 0.5 and abs(across.imag) < 0.05
+    assert down.real < -0.5 and abs(down.imag) < 0.05
+    assert np.abs(structure_map(np.full((60, 80), 99, np.float32))).max() < 1e-3
+
+
+def test_inside_keeps_away_from_the_moved_pictures_border_only():
+    assert inside((40, 30), np.eye(3), (40, 30)).all()
+    shifted = inside((40, 30), np.array([[1, 0, 10.0], [0, 1, 0], [0, 0, 1]]), (40, 30), margin_px=3)
+    assert not shifted[:, :13].any() and shifted[:, 13:].all()
+
+
+def field_of(centres, surfaces) -> WindowField:
+    return WindowField(np.asarray(centres, dtype=np.float64), surfaces.astype(np.float32), 160.0)
+
+
+def grid_centres():
+    return np.stack(np.meshgrid(np.arange(30.0, 300, 40), np.arange(30.0, 240, 40)), -1).reshape(-1, 2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(parameter=st.integers(0, 7), size=st.floats(-1e-4, 1e-4))
+def test_the_jacobian_is_that_of_the_map(parameter, size):
+    field = field_of(grid_centres(), np.zeros((42, 3, 3)))
+    parameters = np.zeros(8)
+    parameters[parameter] = size
+    moved = apply(near_identity(parameters, field), field.centres) - field.centres
+    np.testing.assert_allclose(moved, jacobian(field) @ parameters, atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(scale=st.floats(0.3, 2), rotation_deg=st.floats(-10, 10), x=st.floats(-40, 40))
+def test_a_similarity_has_nothing_unlikely(scale, rotation_deg, x):
+    field = field_of(grid_centres(), np.zeros((42, 3, 3)))
+    similar = centred(scale, rotation_deg, (x, -x), (270, 480), (256, 320))
+    np.testing.assert_allclose(unlikely_part(similar, field), 0, atol=1e-9)
+    parameters = np.array([0, 0, 0, 0, 0.01, -0.02, 0.015, 0.01])
+    # The map back is what windows move by: made with the parameters, it has them.
+    had = unlikely_part(np.linalg.inv(near_identity(parameters, field)), field)
+    np.testing.assert_allclose(had, parameters, atol=1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_the_fit_finds_a_map_among_windows_of_which_some_err(seed):
+    rng = np.random.default_rng(seed)
+    centres = grid_centres()
+    blank = field_of(centres, np.zeros((42, 3, 3)))
+    truth = np.array([*rng.uniform(-0.01, 0.01, 2), *rng.uniform(-0.01, 0.01, 2), 0, 0, *rng.uniform(-0.005, 0.005, 2)])
+    places = apply(near_identity(truth, blank), centres) - centres
+    places[rng.choice(42, 10, replace=False)] = rng.uniform(-10, 10, (10, 2))
+    axis = np.arange(-12, 13)
+    dx, dy = axis[None, None, :] - places[:, 0, None, None], axis[None, :, None] - places[:, 1, None, None]
+    surfaces = 0.5 * np.exp(-0.5 * (dx**2 + dy**2) / 1.5**2) + rng.normal(0, 0.03, (42, 25, 25))
+    found = fit(field_of(centres, surfaces), np.zeros(8), (6.0, 3.0, 1.5))
+    misses = apply(near_identity(found, blank), centres) - apply(near_identity(truth, blank), centres)
+    assert np.linalg.norm(misses, axis=1).mean() < 0.6
+
+
+def test_evidence_is_about_nothing_for_noise_and_much_for_peaks():
+    rng = np.random.default_rng(1)
+    surfaces = rng.normal(0, 0.1, (42, 25, 25))
+    seen_by_chance, rarity = evidence(field_of(grid_centres(), surfaces), np.zeros((42, 2)))
+    assert abs(seen_by_chance) < 3 and 0.5 < rarity < 1.6
+    surfaces[:, 12, 12] = 1.0
+    sure, _ = evidence(field_of(grid_centres(), surfaces), np.zeros((42, 2)))
+    assert sure > 15
+    assert evidence(field_of(np.zeros((0, 2)), np.zeros((0, 25, 25))), np.zeros((0, 2))) == (0.0, 0.0)
+
+
+def test_values_between_pixels():
+    surface = np.arange(25.0).reshape(1, 5, 5)
+    field = field_of([[0.0, 0.0]], surface)
+    assert values_at(field, np.array([[0.0, 0.0]]))[0] == pytest.approx(12)
+    assert values_at(field, np.array([[0.5, 1.0]]))[0] == pytest.approx(17.5)
+    assert values_at(field, np.array([[99.0, 99.0]]))[0] == pytest.approx(24, abs=1e-4)
+
+
+def test_windows_see_a_shift():
+    infrared, visible = (picture[:256, :320].astype(np.float32) for picture in drawn_scene(5))
+    shift = np.array([[1, 0, 4.0], [0, 1, -3.0], [0, 0, 1]])
+    field = window_field([structure_map(infrared)], [visible], shift, 64, 8, 32)
+    total = field.surfaces.mean(axis=0)
+    y, x = np.unravel_index(np.argmax(total), total.shape)
+    assert (x - 8, y - 8) == (4, -3)
+    far = np.array([[1, 0, 5000.0], [0, 1, 0], [0, 0, 1]])
+    assert len(window_field([structure_map(infrared)], [visible], far, 64, 8, 32).centres) == 0
+
+
+def test_the_search_has_the_right_place_first():
+    infrared, visible = drawn_scene(6, size=(96, 76))
+    found = search([infrared.astype(np.float32)], [visible.astype(np.float32)], 3)
+    assert len(found) <= 3
+    assert all(a.strength >= b.strength for a, b in itertools.pairwise(found))
+    corners = np.array([[0, 0], [95, 0], [0, 75], [95, 75.0]])
+    assert np.linalg.norm(apply(found[0].homography, corners) - corners, axis=1).mean() < 6
+
+
+@settings(max_examples=50, deadline=None)
+@given(evidence=st.floats(-5, 30), split=st.floats(0, 50), windows=st.integers(0, 60))
+def test_the_score_and_the_reason_go_together(evidence, split, windows):
+    score, reason = judge(Trust(evidence, 1.0, split, windows))
+    assert 0 <= score <= 1 and (score >= ACCEPT) == (reason == "")
+    more, _ = judge(Trust(evidence + 1, 1.0, split, windows))
+    assert more >= score
+    assert judge(Trust(evidence, 1.0, float("inf"), windows))[0] == 0
+
+
+def test_the_overlay_is_a_picture_of_both():
+    infrared, visible = drawn_scene(7)
+    to_infrared, to_visible, between = cameras(1.2, 0.0)
+    picture = overlay(seen(infrared, to_infrared, INFRARED, 1), seen(visible, to_visible, VISIBLE, 2), between)
+    assert picture.shape == (256, 640) and picture.dtype == np.uint8
+    assert (picture[:, 320:] == 255).mean() > 0.005
