@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit, types
 
 from kernels import chroma, coverage, register
+from kernels import steady as steadying
 
 f32, i32, u32 = np.float32, np.int32, np.uint32
 
@@ -49,6 +50,9 @@ _blend = _inlined(coverage.blend)
 _upsampled_position = _inlined(chroma.upsampled_position)
 _lerp = _inlined(chroma.lerp)
 _gained = _inlined(chroma.gained)
+_share = _inlined(steadying.share)
+_followed = _inlined(steadying.followed)
+_rounded = _inlined(steadying.rounded)
 
 
 def _apply_lut(source, lut, out):
@@ -111,6 +115,27 @@ def _apply_chroma_gain(plane, gain, out):
     out[y, x] = _gained(plane[y, x], _lerp(first, second, tx))
 
 
+def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
+    x, y = cuda.grid(2)
+    height, width = out.shape
+    if y >= height or x >= width:
+        return
+    ir, vi = i32(0), i32(0)
+    for dy in range(-2, 3):
+        j = y + dy
+        j = j if j > 0 else 0
+        j = j if j < height else height - 1
+        for dx in range(-2, 3):
+            i = x + dx
+            i = i if i > 0 else 0
+            i = i if i < width else width - 1
+            ir += i32(infrared[j, i]) - i32(last_infrared[j, i])
+            vi += i32(visible[j, i]) - i32(last_visible[j, i])
+    value = _followed(state[y, x], fused[y, x], _share(ir, vi))
+    state[y, x] = value
+    out[y, x] = _rounded(value)
+
+
 _U8, _U16, _F32 = (types.Array(t, 2, "C") for t in (types.uint8, types.uint16, types.float32))
 _LUT = types.Array(types.uint8, 1, "C")
 _COUNTS = types.Array(types.uint32, 1, "C")
@@ -125,6 +150,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "histogram_u16": (_histogram, (_U16, _COUNTS)),
     "fill_uncovered": (_fill_uncovered, (_U8, _U8, _U8, _U8)),
     "apply_chroma_gain": (_apply_chroma_gain, (_U8, _F32, _U8)),
+    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, _F32, _U8)),
 }
 
 _apply_lut_kernel = cuda.jit(_apply_lut)
@@ -133,6 +159,7 @@ _clear_kernel = cuda.jit(_clear)
 _histogram_kernel = cuda.jit(_histogram)
 _fill_uncovered_kernel = cuda.jit(_fill_uncovered)
 _apply_chroma_gain_kernel = cuda.jit(_apply_chroma_gain)
+_steady_kernel = cuda.jit(_steady)
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -168,6 +195,18 @@ def fill_uncovered(
 def apply_chroma_gain(plane: DeviceArray, gain: DeviceArray, out: DeviceArray, stream: Any = 0) -> None:
     """As ``kernels.chroma.apply_chroma_gain``, on the device: uint8 (H, W), float32 (h, w), uint8 (H, W)."""
     _apply_chroma_gain_kernel[_grid(out.shape), BLOCK, stream](plane, gain, out)
+
+
+def steady(
+    fused: DeviceArray,
+    sources: tuple[DeviceArray, DeviceArray],
+    last_sources: tuple[DeviceArray, DeviceArray],
+    state: DeviceArray,
+    out: DeviceArray,
+    stream: Any = 0,
+) -> None:
+    """As ``kernels.steady.steady``, on the device: all uint8 (H, W) but ``state``, float32 (H, W)."""
+    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, state, out)
 
 
 def compile_all_to_ptx(compute_capability: tuple[int, int] = (7, 5)) -> dict[str, str]:

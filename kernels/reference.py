@@ -6,10 +6,12 @@ Same rounding and the same float32 arithmetic in the same order, so that results
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
+from kernels.steady import MOVING, RESTING, SLOWEST
 
 _F = np.float32
 
@@ -80,6 +82,24 @@ def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32]) -> ND
     full = along(along(gain, plane.shape[0]).T, plane.shape[1]).T
     value = (plane.astype(np.float32) - _F(128)) * full + _F(128)
     return (np.clip(value, _F(0), _F(255)) + _F(0.5)).astype(np.uint8)
+
+
+def steady(
+    fused: NDArray[np.uint8],
+    sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    state: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """``kernels.steady.steady``: the new state, and what is written."""
+    sums = []
+    for now, last in zip(sources, last_sources, strict=True):
+        change = np.pad(now.astype(np.int32) - last.astype(np.int32), 2, mode="edge")
+        sums.append(np.abs(sliding_window_view(change, (5, 5)).sum(axis=(2, 3))))
+    most = np.maximum(*sums).astype(np.float32) / _F(25)
+    t = np.clip((most - RESTING) / (MOVING - RESTING), _F(0), _F(1))
+    part = SLOWEST + (_F(1) - SLOWEST) * t
+    moved = state + part * (fused.astype(np.float32) - state)
+    return moved, (moved + _F(0.5)).astype(np.uint8)
 
 
 def halve(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -94,6 +94,8 @@ class FusionConfig(StrictModel):
     """Inference threads; 0: all processors."""
     chroma: ChromaMode = "natural"
     """``natural``: the visible camera's colours as corrected by the student; ``plain``: as the camera gives them."""
+    noise_reduction: bool = True
+    """Calm the fused picture in time where neither camera sees anything move."""
 
 
 class ComposeConfig(StrictModel):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kernels.coverage import coverage_mask, fill_uncovered
 from kernels.register import register_normalize
+from kernels.steady import Steadier
 from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering
 from stream.calibration import Calibration, matrix_for
 from stream.chroma_gain import GainSmoother, gained
@@ -87,12 +88,14 @@ class FusionStage:
         visible_size: Size | None = None,
         *,
         chroma: ChromaMode = "natural",
+        noise_reduction: bool = True,
         stills: bool = False,
     ) -> None:
         """``visible_size``: width and height of the visible pictures where they are known before the first one, so
         that infrared frames that come before it already have the output's size. ``chroma``: whether the student may
-        correct colours. ``stills``: the pictures have nothing to do with each other, so what the student says of one
-        is not smoothed by what it said of the last.
+        correct colours. ``noise_reduction``: calm the fused picture in time where both sources rest. ``stills``: the
+        pictures have nothing to do with each other, so what the student says of one is not smoothed by what it said of
+        the last, nor is the picture.
         """
         self._engine = engine
         self._normalizer = Normalizer(normalize)
@@ -100,11 +103,13 @@ class FusionStage:
         self._clock = clock
         self._visible_size = visible_size
         self._chroma = chroma
+        self._noise_reduction = noise_reduction
         self._stills = stills
         self._prior = PriorTracker()
         self._gain = GainSmoother()
         self._steering = Steering()
-        self._steered_ns: int | None = None
+        self._steadier = Steadier()
+        self._last_ns: int | None = None
         self._map_for: tuple[Size, Size] | None = None
         self._matrix: NDArray[np.float64] = np.eye(3)
         self._coverage: NDArray[np.uint8] | None = None
@@ -135,21 +140,33 @@ class FusionStage:
         return Inferred(prepared, result, (self._clock.monotonic_ns() - began) / 1e6)
 
     def steady(self, inferred: Inferred) -> Steadied:
-        """Smooth prior and chroma gain in time; takes next to no time itself."""
+        """Smooth picture, prior and chroma gain in time."""
         prepared, result = inferred.prepared, inferred.result
         if result is None:
+            self._steadier = Steadier()
             return Steadied(prepared, None, None, None, inferred.infer_ms)
+        began = self._clock.monotonic_ns()
         if self._stills:
             self._prior, self._gain = PriorTracker(), GainSmoother()
         capture_ns = prepared.pair.capture_ns
+        share = step_share(self._last_ns, capture_ns, STEERING_TIME_CONSTANT_S)
+        self._last_ns = capture_ns
         if result.code is not None:
-            self._steering.push(result.code, step_share(self._steered_ns, capture_ns, STEERING_TIME_CONSTANT_S))
-            self._steered_ns = capture_ns
+            self._steering.push(result.code, share)
         prior = self._prior.push(result.scores, capture_ns) if result.scores else None
         gain = result.chroma_gain
         if gain is not None:
             gain = self._gain.push(gain, capture_ns) if self._chroma == "natural" else None
-        return Steadied(prepared, result.luma, gain, prior, inferred.infer_ms)
+        luma = self._steadied_luma(result.luma, prepared, anew=share is None)
+        steady_ms = (self._clock.monotonic_ns() - began) / 1e6
+        return Steadied(prepared, luma, gain, prior, inferred.infer_ms + steady_ms)
+
+    def _steadied_luma(self, luma: NDArray[np.uint8], prepared: Prepared, anew: bool) -> NDArray[np.uint8]:
+        if not self._noise_reduction or self._stills or prepared.sees is None or prepared.visible is None:
+            return luma
+        if anew:
+            self._steadier = Steadier()
+        return self._steadier.push(luma, prepared.sees, prepared.visible)
 
     def finish(self, steadied: Steadied) -> FusedFrame:
         """The fused frame, with its colours corrected."""

@@ -111,3 +111,17 @@ def test_chroma_gain_agrees(shape: tuple[int, int], gain_shape: tuple[int, int],
     gpu.apply_chroma_gain(on_device(plane, gap), on_device(gain), out)
     difference = np.abs(out.copy_to_host().astype(int) - reference.apply_chroma_gain(plane, gain))
     assert difference.max() <= (0 if SIMULATED else 1)
+
+
+@FEW
+@given(shapes, pitches, seeds)
+def test_steady_agrees(shape: tuple[int, int], gap: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fused, ir, vi = (noise(rng, shape) for _ in range(3))
+    last = (ir + noise(rng, shape) % 3, noise(rng, shape))
+    state = rng.uniform(0, 255, shape).astype(np.float32)
+    _, expected = reference.steady(fused, (ir, vi), last, state)
+    out = on_device(np.zeros(shape, np.uint8))
+    now, before = (on_device(ir, gap), on_device(vi)), (on_device(last[0]), on_device(last[1], gap))
+    gpu.steady(on_device(fused, gap), now, before, on_device(state), out)
+    assert np.abs(out.copy_to_host().astype(int) - expected).max() <= (0 if SIMULATED else 1)

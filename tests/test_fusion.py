@@ -316,3 +316,39 @@ def test_another_size_or_depth_starts_anew():
     other = replace(first, luma=counts(2, 3_000, 300)[:20])
     assert np.array_equal(normalizer.lut(other), Normalizer(NormalizeConfig(agc="linear")).lut(other))
     assert normalizer.lut(replace(first, luma=ramp(32, 24))).shape == (256,)
+
+
+class NoisyEngine(ShowEngine):
+    """Gives noise around 100, whatever it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rng = np.random.default_rng(0)
+
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+    ) -> FusionResult:
+        return FusionResult(self._rng.integers(90, 111, visible.shape).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("settings", "calmer"), [({}, True), ({"noise_reduction": False}, False), ({"stills": True}, False)]
+)
+def test_noise_is_reduced_where_nothing_moves(settings: dict[str, Any], calmer: bool):
+    steps = stage(NoisyEngine(), **settings)
+    lumas = [steps.fuse(coloured_pair(number * 40_000_000), number).luma.astype(float) for number in range(12)]
+    spread = np.std(np.stack(lumas[4:]), axis=0).mean()
+    assert (spread < 3.5) == calmer
+
+
+def test_noise_reduction_starts_anew_after_a_gap_and_after_one_camera_was_gone():
+    steps = stage(NoisyEngine())
+    for number in range(6):
+        steps.fuse(coloured_pair(number * 40_000_000), number)
+    calm = steps.fuse(coloured_pair(240_000_000), 6).luma.std()
+    steps.fuse(replace(coloured_pair(280_000_000), infrared=None, degraded="infrared_missing"), 7)
+    fresh = steps.fuse(coloured_pair(320_000_000), 8).luma.std()
+    for number in range(9, 15):
+        steps.fuse(coloured_pair(number * 40_000_000), number)
+    late = steps.fuse(coloured_pair(90_000_000_000), 15).luma.std()
+    assert calm < 4 < min(fresh, late)

@@ -28,6 +28,7 @@ from kernels.levels import (
 from kernels.palette import PALETTES, colourise, palette_tables
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import axis_weights, resize
+from kernels.steady import steady
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -218,6 +219,34 @@ def test_chroma_gain_agrees(shape: tuple[int, int], gain_shape: tuple[int, int],
     assert np.array_equal(out, reference.apply_chroma_gain(plane, gain))
 
 
+@given(shapes, seeds, layouts)
+def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
+    rng = np.random.default_rng(seed)
+    fused, ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4))
+    last = (ir + noise % 3, np.roll(vi, 1, axis=1))
+    state = rng.uniform(0, 255, shape).astype(np.float32)
+    moved, expected = reference.steady(fused, (ir, vi), last, state)
+    out = np.empty(shape, np.uint8)
+    planes = [laid_out(plane, layout) for plane in (fused, ir, vi, *last)]
+    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), state, out)
+    assert np.array_equal(state, moved) and np.array_equal(out, expected)
+
+
+def test_steady_calms_noise_where_nothing_moves_and_follows_what_does() -> None:
+    rng = np.random.default_rng(0)
+    ir = vi = np.full((40, 60), 100, np.uint8)
+    state = np.full(ir.shape, 100, np.float32)
+    out, spread = np.empty(ir.shape, np.uint8), []
+    for _ in range(80):
+        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), state, out)
+        spread.append(float(state.std()))
+    assert 0.22 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.34
+    moved = vi.copy()
+    moved[:, 30:] = 180
+    steady(moved, (ir, moved), (ir, vi), state, out)
+    assert (out[:, 32:] == 180).all() and (np.abs(out[:, :25].astype(int) - 100) <= 5).all()
+
+
 def test_chroma_gain_of_one_changes_nothing_and_of_zero_takes_all_colour() -> None:
     plane = np.arange(256, dtype=np.uint8).reshape(16, 16)
     for gain, expected in ((1.0, plane), (0.0, np.full_like(plane, 128))):
@@ -337,10 +366,10 @@ def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> 
     """This process has filled the cache: a fresh one must find every CPU kernel there."""
     script = """
 import sys
-from kernels import agc, chroma, coverage, levels, palette, register, resize
+from kernels import agc, chroma, coverage, levels, palette, register, resize, steady
 from numba.core.dispatcher import Dispatcher
 missed = []
-for module in (agc, chroma, coverage, levels, palette, register, resize):
+for module in (agc, chroma, coverage, levels, palette, register, resize, steady):
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from kernels.steady import Steadier
 from models.engines.base import Engine, EngineError
 from models.steering import Steering, video_share
 from training.images import InputError
@@ -90,15 +91,20 @@ def _score(args: argparse.Namespace, recordings: list[Recording]) -> tuple[Score
 
 
 class SteeredFuse:
-    """Fuses with an engine; within a sequence steered by the frames before, as live. A ``training.scoring.Fuse``."""
+    """Fuses with an engine; within a sequence steered and steadied by the frames before, as live.
+
+    A ``training.scoring.Fuse``.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._steering: Steering | None = None
+        self._steadier = Steadier()
 
     def begin(self, recording: Recording) -> None:
         """The next pictures are those of ``recording``."""
         self._steering = Steering() if recording.sequence else None
+        self._steadier = Steadier()
 
     def __call__(self, infrared: Image, visible: Image) -> Image:
         """The fused luma, uint8 (H, W)."""
@@ -107,7 +113,7 @@ class SteeredFuse:
         result = self._engine.fuse(infrared, visible, self._steering.code)
         if result.code is not None:
             self._steering.push(result.code, video_share(RATE_HZ))
-        return result.luma
+        return self._steadier.push(result.luma, infrared, visible)
 
 
 def _positive(text: str) -> int:

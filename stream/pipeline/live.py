@@ -94,7 +94,15 @@ class Live:
             }
             visible = infos["visible"]
             size = None if visible.variable_size else (visible.width, visible.height)
-            stage = FusionStage(engine, config.normalize, calibration, clock, size, chroma=fusion.chroma)
+            stage = FusionStage(
+                engine,
+                config.normalize,
+                calibration,
+                clock,
+                size,
+                chroma=fusion.chroma,
+                noise_reduction=fusion.noise_reduction,
+            )
             master = config.sync.master
             led_by: Role = "infrared" if master == "infrared" else "visible"
             rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ

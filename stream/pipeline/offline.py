@@ -64,7 +64,16 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
         visible = infos["visible"]
         size = None if visible.variable_size else (visible.width, visible.height)
         by_name = _paired_by_name(infos)
-        stage = FusionStage(engine, config.normalize, calibration, clock, size, chroma=fusion.chroma, stills=by_name)
+        stage = FusionStage(
+            engine,
+            config.normalize,
+            calibration,
+            clock,
+            size,
+            chroma=fusion.chroma,
+            noise_reduction=fusion.noise_reduction,
+            stills=by_name,
+        )
         run.go(infos, by_name, stage, engine.parallel)
     finally:
         for reader in readers.values():

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from kernels.steady import Steadier
 from models.steering import Steering, video_share
 from training.agreement import psnr_db, ssim
 from training.baselines import BASELINES
@@ -23,7 +24,7 @@ from training.reporting.work import ordered_map
 from training.suites import Shown
 
 RATE_HZ = 30.0
-"""Of the videos: as live, the student is steered by what it read in the frames before."""
+"""Of the videos: as live, the student is steered and steadied by the frames before."""
 
 CLIP_STEP = 2
 """Every second of a clip's ten frames: neighbours are nearly alike."""
@@ -64,7 +65,7 @@ def clip_pass(setup: Setup) -> Findings:
 def _video(setup: Setup, video: tuple[Path, Path, Path | None]) -> Findings:
     name = video[0].stem
     findings, meter, smoke = Findings(), FlickerMeter(), list[float]()
-    steering, share = Steering(), video_share(RATE_HZ)
+    steering, steadier, share = Steering(), Steadier(), video_share(RATE_HZ)
     for triple in islice(video_triples(*video), setup.video_frames):
         if min(triple.visible.shape) < MIN_SIZE_PX:
             raise InputError(f"{video[0]}: is smaller than {MIN_SIZE_PX}x{MIN_SIZE_PX} pixels, too small to measure")
@@ -72,7 +73,7 @@ def _video(setup: Setup, video: tuple[Path, Path, Path | None]) -> Findings:
         result = setup.student.fuse(shown, steering.code)
         if result.code is not None:
             steering.push(result.code, share)
-        fused = {STUDENT: result.luma} | rivals(shown)
+        fused = {STUDENT: steadier.push(result.luma, triple.infrared, triple.visible)} | rivals(shown)
         meter.add(triple.infrared, triple.visible, fused)
         if result.scores:
             smoke.append(smoke_score(result.scores))

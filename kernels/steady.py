@@ -1,0 +1,145 @@
+"""Temporal noise reduction: where both sources rest, the fused picture follows slowly; where one moves, at once.
+
+A first-order recursive filter with a motion-dependent coefficient, as in surveillance cameras (Dubois and Sabri, Noise
+Reduction in Image Sequences Using Motion-Compensated Temporal Filtering, IEEE Trans. Commun. 32, 1984, without the
+motion compensation). Motion is looked for in the sources and not in the fused picture, whose noise may be amplified.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, void
+from numpy.typing import NDArray
+
+from kernels.checks import check_plane
+from kernels.signatures import F32_OUT, U8_IN, U8_OUT
+
+f32, i32 = np.float32, np.int32
+
+REACH = 2
+"""Motion is judged by the mean change over (2 * 2 + 1)^2 pixels, in which noise averages out."""
+
+AREA = (2 * REACH + 1) ** 2
+RESTING = f32(1.5)
+MOVING = f32(4.0)
+"""Change of the 5x5 mean, in grey levels, up to which a place rests, and from which it moves."""
+
+SLOWEST = f32(0.15)
+"""Share of the new picture where the scene rests: noise falls to sqrt(0.15 / 1.85), 28 %; what drifts so slowly that it
+passes for rest comes seven frames late."""
+
+
+# Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)
+
+
+def share(infrared, visible):
+    """Share of the new picture, float32 0.15..1, from the sums (int32) of both sources' changes over 25 pixels."""
+    infrared = infrared if infrared > 0 else -infrared
+    visible = visible if visible > 0 else -visible
+    most = f32(infrared if infrared > visible else visible) / f32(AREA)
+    t = (most - RESTING) / (MOVING - RESTING)
+    t = t if t > f32(0.0) else f32(0.0)
+    t = t if t < f32(1.0) else f32(1.0)
+    return SLOWEST + (f32(1.0) - SLOWEST) * t
+
+
+def followed(state, fused, part):
+    """The state (float32) moved by ``part`` towards the fused value (uint8)."""
+    return state + part * (f32(fused) - state)
+
+
+def rounded(state):
+    """Grey level (uint8) of a state in 0..255."""
+    return np.uint8(i32(state + f32(0.5)))
+
+
+_share = njit(share)
+_followed = njit(followed)
+_rounded = njit(rounded)
+
+
+@njit
+def _change(now, last, row, sums, sign):
+    """Add (or take away) one row's change to the column sums, which have ``REACH`` columns more on either side."""
+    width = now.shape[1]
+    for x in range(width):
+        sums[x + REACH] += sign * (i32(now[row, x]) - i32(last[row, x]))
+
+
+@njit
+def _repeat_edges(sums):
+    for k in range(REACH):
+        sums[k] = sums[REACH]
+        sums[sums.shape[0] - 1 - k] = sums[sums.shape[0] - 1 - REACH]
+
+
+@njit([void(U8_IN, U8_IN, U8_IN, U8_IN, U8_IN, F32_OUT, U8_OUT)], nogil=True, cache=True, error_model="numpy")
+def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
+    height, width = fused.shape
+    ir = np.zeros(width + 2 * REACH, np.int32)
+    vi = np.zeros(width + 2 * REACH, np.int32)
+    for k in range(-REACH - 1, REACH):
+        row = min(max(k, 0), height - 1)
+        _change(infrared, last_infrared, row, ir, i32(1))
+        _change(visible, last_visible, row, vi, i32(1))
+    for y in range(height):
+        below, above = min(y + REACH, height - 1), min(max(y - REACH - 1, 0), height - 1)
+        _change(infrared, last_infrared, below, ir, i32(1))
+        _change(infrared, last_infrared, above, ir, i32(-1))
+        _change(visible, last_visible, below, vi, i32(1))
+        _change(visible, last_visible, above, vi, i32(-1))
+        _repeat_edges(ir)
+        _repeat_edges(vi)
+        for x in range(width):
+            a = ir[x] + ir[x + 1] + ir[x + 2] + ir[x + 3] + ir[x + 4]
+            b = vi[x] + vi[x + 1] + vi[x + 2] + vi[x + 3] + vi[x + 4]
+            value = _followed(state[y, x], fused[y, x], _share(a, b))
+            state[y, x] = value
+            out[y, x] = _rounded(value)
+
+
+def steady(
+    fused: NDArray[np.uint8],
+    sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    state: NDArray[np.float32],
+    out: NDArray[np.uint8],
+) -> None:
+    """Move ``state`` towards ``fused`` and write it, rounded, to ``out``.
+
+    ``fused``: uint8 (H, W). ``sources``, ``last_sources``: infrared and visible of this frame and of the one before,
+    uint8 (H, W). ``state``: float32 (H, W), 0..255, changed; at first the first fused picture. ``out``: uint8 (H, W),
+    may be ``fused``. Raises ValueError on other shapes and types.
+    """
+    check_plane("fused", fused, (np.uint8,))
+    for name, plane in zip(("infrared", "visible"), sources, strict=True):
+        check_plane(name, plane, (np.uint8,), fused.shape)
+    for name, plane in zip(("last infrared", "last visible"), last_sources, strict=True):
+        check_plane(name, plane, (np.uint8,), fused.shape)
+    check_plane("state", state, (np.float32,), fused.shape)
+    check_plane("out", out, (np.uint8,), fused.shape)
+    _steady(fused, *sources, *last_sources, state, out)
+
+
+class Steadier:
+    """``steady`` over the frames of a stream, which come in their order."""
+
+    def __init__(self) -> None:
+        self._state: NDArray[np.float32] | None = None
+        self._last: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+
+    def push(
+        self, fused: NDArray[np.uint8], infrared: NDArray[np.uint8], visible: NDArray[np.uint8]
+    ) -> NDArray[np.uint8]:
+        """The steadied picture, uint8 (H, W), as all three given. It starts anew with a picture of another size.
+
+        The sources are kept until the next frame: they must not be changed before.
+        """
+        out = fused
+        if self._state is None or self._last is None or self._state.shape != fused.shape:
+            self._state = fused.astype(np.float32)
+        else:
+            out = np.empty_like(fused)
+            steady(fused, (infrared, visible), self._last, self._state, out)
+        self._last = (infrared, visible)
+        return out
