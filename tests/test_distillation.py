@@ -23,6 +23,7 @@ from training.degradations import KINDS, Degradation  # noqa: E402
 from training.distill import LIKE_NIGHT, student_terms, train_student  # noqa: E402
 from training.distillation import Adapters, prior_loss, result_loss, severity_loss  # noqa: E402
 from training.pool import Pool, draw_batches, keep, teach, told, write_lessons  # noqa: E402
+from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, key_of  # noqa: E402
 from training.teach import embeddings_for, train_teacher  # noqa: E402
 from training.temporal import flicker_loss  # noqa: E402
@@ -283,3 +284,31 @@ def test_best_threshold_separates_and_guards_against_false_alarms():
     assert -2.2 <= threshold <= -1.9 and (clean >= threshold).mean() <= 0.05
     apart = best_threshold(np.full(50, -3.0), np.full(50, 3.0), 0.01)
     assert apart == pytest.approx(0.0)
+
+
+def test_the_judge_learns_from_averages_of_any_size():
+    torch.manual_seed(0)
+    student = make_student("stream")
+    count, features = 400, 2 * student.preset.coarse_dim + 2 * student.preset.cross_dim
+    severity = (torch.rand(count, len(KINDS)) > 0.8).float() * 0.7
+    coarse = torch.rand(count, features) * 1e-3
+    coarse[:, : len(KINDS)] += 5 + severity * 1e-2
+    blocks = torch.rand(count, 4, 32, 2, 2).half()
+    readings = Readings(coarse, blocks, severity, torch.zeros(count, dtype=torch.bool), None)
+    untouched = {name: value.clone() for name, value in student.state_dict().items() if not name.startswith("judge")}
+    assert train_judge(student, readings, 600) < 0.25
+    found = move_thresholds(student, readings)
+    assert min(recall for recall, _ in found.values()) > 0.9
+    assert all(torch.equal(value, student.state_dict()[name]) for name, value in untouched.items())
+
+
+def test_pictures_are_kept_apart_by_scene():
+    named = [
+        dataclasses.replace(pair, origin=f"m3svd/clips/{clip}/{number}")
+        for clip in "abcd"
+        for number, pair in enumerate(pairs())
+    ]
+    training, apart = split(named)
+    assert len(training) + len(apart) == len(named) and training and apart
+    scenes = [{pair.origin.rpartition("/")[0] for pair in side} for side in (training, apart)]
+    assert not scenes[0] & scenes[1]

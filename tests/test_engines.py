@@ -143,7 +143,11 @@ def test_weights_that_are_none(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("names", "kinds"),
-    [(("maps",), 0), (("maps", "chroma_gain", "severity"), 3), (("severity", "maps", "chroma_gain"), 12)],
+    [
+        (("maps",), 0),
+        (("maps", "chroma_gain", "severity", "code"), 3),
+        (("severity", "maps", "chroma_gain", "code"), 12),
+    ],
 )
 def test_networks_of_other_versions_are_refused(tmp_path: Path, names: tuple[str, ...], kinds: int):
     packed = opset.parameter([1, 4, 4, 32], name="packed")

@@ -17,6 +17,7 @@ from models.checkpoint import load_student, save_network  # noqa: E402
 from models.engines import KINDS, Engine, load_engine  # noqa: E402
 from models.engines.network import fuse_lumas  # noqa: E402
 from models.outputs import OUTPUTS  # noqa: E402
+from models.prior import CODE_DIM  # noqa: E402
 from models.student import Student, make_student  # noqa: E402
 from training import export as exporting  # noqa: E402
 
@@ -29,9 +30,9 @@ def trained_like() -> Student:
     """A small student whose outputs depend on everything, as after training."""
     torch.manual_seed(0)
     student = make_student("hd").eval()
-    for layer in (student.head, student.chroma, student.modulate.affine):
+    for layer in (student.head, student.chroma, student.modulate.affine, student.modulate_detail.affine):
         nn.init.normal_(layer.weight, std=0.05)
-    nn.init.normal_(student.severity.weight, std=1.0)
+    nn.init.normal_(student.judge[-1].weight, std=1.0)
     return student
 
 
@@ -80,10 +81,12 @@ def test_outputs_have_names_and_shapes(folder: Path):
         assert shapes["chroma_gain"] == ([1, 6, 10, 1] if last else [1, 1, 6, 10])
 
 
-@pytest.mark.parametrize(("part", "output"), [("head", "maps"), ("chroma", "chroma_gain"), ("severity", "severity")])
+@pytest.mark.parametrize(
+    ("part", "output"), [("head", "maps"), ("chroma", "chroma_gain"), ("judge.2", "severity"), ("read.2", "code")]
+)
 def test_a_network_that_computes_something_else_is_refused(folder: Path, part: str, output: str):
     other, _ = load_student(folder / "hd.safetensors")
-    layer = getattr(other, part)
+    layer = other.get_submodule(part)
     with torch.no_grad():
         layer.bias += 0.05
     with pytest.raises(exporting.ExportError, match=rf"hd\.xml: {output} at .* differs"):
@@ -102,10 +105,11 @@ def test_half_precision_is_near(dtype: str):
     half = getattr(torch, dtype)
     lumas = torch.from_numpy(np.stack([luma(3, 83, 45), luma(40, 83, 45)])[:, None])
     with torch.inference_mode():
-        exact = fuse_lumas(trained_like(), lumas, torch.float32)
-        rough = fuse_lumas(trained_like().to(half), lumas, half)
-    assert [out.dtype for out in rough] == [torch.uint8, torch.float32, torch.float32]
-    assert [tuple(out.shape) for out in rough] == [(45, 83), (6, 11), (len(KINDS),)]
+        steer = torch.rand(CODE_DIM + 1)
+        exact = fuse_lumas(trained_like(), lumas, steer, torch.float32)
+        rough = fuse_lumas(trained_like().to(half), lumas, steer, half)
+    assert [out.dtype for out in rough] == [torch.uint8, torch.float32, torch.float32, torch.float32]
+    assert [tuple(out.shape) for out in rough] == [(45, 83), (6, 11), (len(KINDS),), (CODE_DIM,)]
     assert all(out.is_contiguous() for out in (*exact, *rough))
-    for given, expected, allowed in zip(rough, exact, (1.0, 0.02, 0.02), strict=True):
+    for given, expected, allowed in zip(rough, exact, (1.0, 0.02, 0.02, 0.02), strict=True):
         assert (given.float() - expected.float()).abs().mean() < allowed

@@ -213,8 +213,9 @@ class CropSampler:
         return after if self.pairs[after].origin.rpartition("/")[0] == folder else index
 
     def _cut(self, pair: Pair) -> _Cut:
-        rng, size = self.rng, max(self.crop_px, FIELD_PX)
+        rng = self.rng
         height, width = pair.infrared.shape
+        size = max(self.crop_px, min(FIELD_PX, min(height, width) // CELL * CELL))
         # Large pictures are often halved: the student must see coarse and fine texture alike.
         halve = min(height, width) >= 2 * size and rng.random() < (0.75 if height > 900 else 0.3)
         span = 2 * size if halve else size

@@ -3,9 +3,9 @@
 Distillation works on small crops, of which the prior sees averages; live it sees whole pictures, whose averages are
 calmer and mix more. The rest of the network is left alone: what the prior sees of many degraded training pictures is
 computed once, and only the few layers that read it are trained on, towards the kinds of degradation. With a teacher the
-code is trained too, towards the teacher's for the true sentence; without one it is left alone, because the rest of the
-network has learned to obey it as it is. A third of the pictures is kept apart and decides where each kind's threshold
-lies (``training.thresholds``).
+code and its probes are trained too, towards the teacher's code for the true sentence; without one they are left alone,
+because the rest of the network has learned to obey the code as it is. A third of the pictures is kept apart and decides
+where each kind's threshold lies (``training.thresholds``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.checkpoint import load_student, load_teacher, save_network
 from models.geometry import SIZE_MULTIPLE
@@ -44,7 +44,7 @@ GAMMA = (0.7, 1.4)
 BLOCKS = 128
 """Blocks of 8x8 pixels that are kept of each picture."""
 
-BATCH = 48
+BATCH = 128
 KEPT_APART = 3
 """Every so many-th picture (frames of one clip go together) is not trained on, but decides on the thresholds."""
 
@@ -140,29 +140,62 @@ def read_summary(student: Student, readings: Readings) -> Tensor:
     return torch.cat([readings.coarse, evidence.unflatten(0, readings.blocks.shape[:2]).mean(dim=1)], dim=1)
 
 
-def train_prior(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
-    """Train the student's prior in place (its code only towards a teacher's); the mean of the last losses."""
-    layers = [student.probe, student.weigh, student.judge]
-    if readings.code is None:
-        # Without a teacher the code must stay what it is, so it does not read the probes that change.
-        with torch.no_grad():
-            student.read[0].weight[:, readings.coarse.shape[1] :] = 0
-    else:
-        layers.append(student.read)
+def _in_parts(readings: Readings) -> tuple[Tensor, ...]:
+    return torch.arange(len(readings.coarse)).split(BATCH)
+
+
+def train_judge(student: Student, readings: Readings, steps: int) -> float:
+    """Train ``student.judge`` alone, in place; the mean of the last losses.
+
+    It is trained on inputs scaled to mean 0 and variance 1 (a probe's average may be a thousandth), and the scaling is
+    then folded into its first layer.
+    """
+    with torch.no_grad():
+        summary = torch.cat([read_summary(student, readings.rows(rows)) for rows in _in_parts(readings)])
+        seen = torch.cat([student.read(summary), summary], dim=1)
+    mean, spread = seen.mean(dim=0), seen.std(dim=0).clamp_min(1e-6)
+    seen = (seen - mean) / spread
+    judge, first = student.judge, student.judge[0]
+    for layer in (judge[0], judge[-1]):
+        layer.reset_parameters()
+
+    def loss_of(rows: Tensor) -> Tensor:
+        batch = readings.rows(rows)
+        # A little noise stands for the pictures that are not in the training set.
+        logits = judge(seen[rows] + 0.05 * torch.randn_like(seen[rows]))
+        return severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
+
+    last = _descend(list(judge.parameters()), loss_of, len(seen), steps)
+    with torch.no_grad():
+        first.weight /= spread
+        first.bias -= first.weight @ mean
+    return last
+
+
+def train_with_teacher(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
+    """Train probes, code and judge in place, the code towards the teacher's; the mean of the last losses."""
+    assert readings.code is not None
+    layers = (student.probe, student.weigh, student.read, student.judge)
+
+    def loss_of(rows: Tensor) -> Tensor:
+        batch = readings.rows(rows)
+        assert batch.code is not None
+        summary = read_summary(student, batch)
+        code = student.read(summary)
+        logits = student.judge(torch.cat([code, summary], dim=1))
+        known = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
+        return known + code_weight * prior_loss(code, batch.code).mean()
+
     parameters = [parameter for layer in layers for parameter in layer.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-2, fused=True)
+    return _descend(parameters, loss_of, len(readings.coarse), steps)
+
+
+def _descend(parameters: list[nn.Parameter], loss_of: Callable[[Tensor], Tensor], count: int, steps: int) -> float:
+    optimizer = torch.optim.AdamW(parameters, lr=3e-3, weight_decay=1e-2, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     last: list[float] = []
     for step in range(steps):
-        batch = readings.rows(torch.randint(len(readings.coarse), (BATCH,)))
-        summary = read_summary(student, batch)
-        # A little noise stands for the pictures that are not in the training set.
-        summary = summary * (1 + 0.03 * torch.randn_like(summary))
-        code = student.read(summary)
-        logits = student.judge(torch.cat([code, summary], dim=1))
-        loss = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
-        if batch.code is not None:
-            loss = loss + code_weight * prior_loss(code, batch.code).mean()
+        loss = loss_of(torch.randint(count, (BATCH,)))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -177,7 +210,7 @@ def train_prior(student: Student, readings: Readings, steps: int, code_weight: f
 def move_thresholds(student: Student, readings: Readings) -> dict[str, tuple[float, float]]:
     """Move each kind's threshold into the bias; by kind its recall and its share of false alarms on ``readings``."""
     parts = []
-    for rows in torch.arange(len(readings.coarse)).split(BATCH):
+    for rows in _in_parts(readings):
         summary = read_summary(student, readings.rows(rows))
         parts.append(student.judge(torch.cat([student.read(summary), summary], dim=1)))
     logits = torch.cat(parts).double().numpy()
@@ -215,7 +248,11 @@ def main(argv: list[str] | None = None) -> int:
     training, apart = split(load_pairs(args.data))
     readings = read_pictures(student, training, args.pictures, rng, teacher)
     checked = read_pictures(student, apart, max(200, args.pictures // 3), rng, teacher)
-    loss = train_prior(student, readings, args.steps, args.code_weight)
+    if teacher is None:
+        loss = train_judge(student, readings, args.steps)
+    else:
+        loss = train_with_teacher(student, readings, args.steps, args.code_weight)
+        train_judge(student, readings, args.steps)
     log.info("loss %.4f", loss)
     for kind, (recall, alarms) in move_thresholds(student, checked).items():
         print(f"{kind:<16} found {recall:6.1%}   false alarms {alarms:6.1%}")
