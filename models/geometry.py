@@ -11,9 +11,6 @@ MAPS = 3
 SIZE_MULTIPLE = 16
 """Heights and widths are padded (edge pixels repeated) to a multiple of this: the coarse branch runs at 1/16."""
 
-CHROMA_FACTOR = 8
-"""The chroma gain comes at 1/8 resolution."""
-
 
 def padded_size(size_px: int) -> int:
     """The next multiple of ``SIZE_MULTIPLE``."""

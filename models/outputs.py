@@ -12,3 +12,6 @@ OUTPUTS = ("maps", "chroma_gain", "severity", "code")
 h and w are those of the packed input, a quarter of the padded picture's. Features are last in the OpenVINO files; in
 ONNX files they are second.
 """
+
+CHROMA_FACTOR = 8
+"""The chroma gain comes at 1/8 resolution."""

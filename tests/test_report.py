@@ -427,7 +427,7 @@ class Brighter:
     def __init__(self, speaks: bool) -> None:
         self.speaks = speaks
 
-    def fuse(self, shown: Shown) -> FusionResult:
+    def fuse(self, shown: Shown, code: object = None) -> FusionResult:
         luma = np.maximum(shown.infrared, shown.visible)
         if not self.speaks:
             return FusionResult(luma)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.geometry import CHROMA_FACTOR
+from models.outputs import CHROMA_FACTOR
 from training.degradations import KINDS, Degradation, apply_with_transmission, sample_degradations, severity_vector
 from training.images import luma_of_bgr, read_luma, read_rgb
 from training.targets import intensity_target
@@ -202,7 +202,11 @@ class CropSampler:
         drawn += moments[0] + moments[1]
         parts = [torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)]
         planes, chroma, severity, dark = parts
-        return Batch(*planes.split(1, dim=1), *chroma.split(1, dim=1), severity, dark, self.partners)
+        infrared, visible, clean_infrared, clean_visible, target = planes.split(1, dim=1)
+        gain, power = chroma.split(1, dim=1)
+        return Batch(
+            infrared, visible, clean_infrared, clean_visible, target, gain, power, severity, dark, self.partners
+        )
 
     def _next(self, index: int) -> int:
         """The frame after this one where there is one, else the same."""

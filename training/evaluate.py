@@ -9,19 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
-from kernels.steady import Steadier
-from models.engines.base import Engine, EngineError
-from models.steering import Steering, video_share
+from models.engines.base import EngineError
 from training.images import InputError
-from training.metrics import Image
 from training.report import print_tables, write_csv, write_json
 from training.scoring import Recording, Scores, find_recordings, score_recordings
 from training.sheet import write_sheet
 
 _TABLE_WIDTH = 120
-
-RATE_HZ = 30.0
-"""Taken for the rate of sequences: it only says how fast the student's steering follows them."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -81,6 +75,7 @@ def _score(args: argparse.Namespace, recordings: list[Recording]) -> tuple[Score
         return scores, {"fused": str(args.fused)}
     # Only here: measuring pictures needs no engine, and none need be installed for it.
     from models.engines import load_engine
+    from training.steered import SteeredFuse
 
     engine = load_engine(args.model, engine="auto", precision="auto", threads=0)
     try:
@@ -88,32 +83,6 @@ def _score(args: argparse.Namespace, recordings: list[Recording]) -> tuple[Score
     finally:
         engine.close()
     return scores, {"model": engine.model, "engine": engine.name, "precision": engine.precision}
-
-
-class SteeredFuse:
-    """Fuses with an engine; within a sequence steered and steadied by the frames before, as live.
-
-    A ``training.scoring.Fuse``.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._steering: Steering | None = None
-        self._steadier = Steadier()
-
-    def begin(self, recording: Recording) -> None:
-        """The next pictures are those of ``recording``."""
-        self._steering = Steering() if recording.sequence else None
-        self._steadier = Steadier()
-
-    def __call__(self, infrared: Image, visible: Image) -> Image:
-        """The fused luma, uint8 (H, W)."""
-        if self._steering is None:
-            return self._engine.fuse(infrared, visible).luma
-        result = self._engine.fuse(infrared, visible, self._steering.code)
-        if result.code is not None:
-            self._steering.push(result.code, video_share(RATE_HZ))
-        return self._steadier.push(result.luma, infrared, visible)
 
 
 def _positive(text: str) -> int:

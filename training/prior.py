@@ -106,7 +106,8 @@ def read_pictures(
         if number % 500 == 0:
             log.info("pictures: %d of %d", number, count)
     columns = [torch.stack(column) for column in zip(*rows, strict=True)]
-    return Readings(*columns[:4], columns[4] if len(columns) > 4 else None)
+    coarse, blocks, severity, dark, *code = columns
+    return Readings(coarse, blocks, severity, dark, code[0] if code else None)
 
 
 def _blocks(packed: Tensor, rng: np.random.Generator) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.geometry import CHROMA_FACTOR
+from models.outputs import CHROMA_FACTOR
 from models.prior import KIND_NAMES
 
 MIN_SIZE_PX = 16

@@ -15,6 +15,7 @@ from kernels.maps import FACTOR, PIXELS, apply_maps, pack_lumas
 from kernels.palette import colourise
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import resize
+from kernels.steady import steady
 from stream.benchmarking.inputs import textured_luma
 from stream.benchmarking.timing import measure_ms
 from stream.clock import Clock
@@ -45,6 +46,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     blocks = (HEIGHT_PX // FACTOR, WIDTH_PX // FACTOR)
     packed = np.empty((*blocks, 2 * PIXELS), np.float32)
     maps = np.full((*blocks, 3 * PIXELS), 0.3, np.float32)
+    state = luma.astype(np.float32)
     gain = np.full((HEIGHT_PX // 16, WIDTH_PX // 16), 1.2, np.float32)
     return {
         "register_normalize, scale, 8 bit": lambda: register_normalize(small, scaled, identity, out),
@@ -57,6 +59,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "fill_uncovered": lambda: fill_uncovered(luma, other, luma, out),
         "pack_lumas": lambda: pack_lumas(luma, other, packed),
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
+        "steady": lambda: steady(luma, (luma, other), (other, luma), state, out),
         "apply_chroma_gain, one plane": lambda: apply_chroma_gain(small, gain, half),
         "halve": lambda: halve(luma, half),
         "resize, to half": lambda: resize(luma, half),
