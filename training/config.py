@@ -91,6 +91,8 @@ class TeacherRunConfig(RunConfig):
     """Training of a teacher (``python -m training teacher``)."""
 
     preset: str = "cpu"
+    start: Path | None = None
+    """Weights of a teacher of the same preset to start from; None: fresh ones."""
     text: bool = True
     """False: the teacher is told nothing at all, for the ablation."""
     neutral_share: Annotated[float, Field(ge=0, le=1)] = 0.1

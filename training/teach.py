@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoint import save_network
+from models.checkpoint import load_teacher, save_network
 from models.teacher import EMBEDDING_DIM, Teacher, make_teacher
 from training.config import TeacherRunConfig, load_run_config
 from training.data import Batch, CropSampler, data_hash, default_data_root, load_pairs
@@ -63,7 +63,8 @@ def train_teacher(config: TeacherRunConfig, data_root: Path) -> Path:
     run.write_record({"config": config.model_dump(mode="json"), "pairs": len(pairs), "data": data_hash(pairs)})
     bank = SentenceBank() if config.text else None
     sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share, tuple(config.kinds or KINDS))
-    teacher = make_teacher(config.preset).to(memory_format=torch.channels_last)
+    teacher = make_teacher(config.preset) if config.start is None else load_teacher(config.start)[0].train()
+    teacher = teacher.to(memory_format=torch.channels_last)
     trainer = Trainer(config, run, teacher, rng)
     path = config.run / f"{config.preset}.safetensors"
     for step in trainer.steps():
