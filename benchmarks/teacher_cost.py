@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from models.checkpoint import load_student, load_teacher
 from models.geometry import SHUFFLE, padded_size
-from models.teacher import Teacher
+from models.teacher import EMBEDDING_DIM, Teacher
 from models.weights import weights_path
 
 
@@ -50,7 +50,7 @@ def _teacher_request(
 ) -> tuple[ov.InferRequest, list[np.ndarray]]:
     multiple = teacher.size_multiple
     shape = (1, 1, -(-height // multiple) * multiple, -(-width // multiple) * multiple)
-    example = (torch.rand(shape), torch.rand(shape), torch.rand(1, teacher.embedding_dim))
+    example = (torch.rand(shape), torch.rand(shape), torch.rand(1, EMBEDDING_DIM))
     with torch.inference_mode():
         network = ov.convert_model(
             _TeacherLuma(teacher), example_input=example, input=[list(part.shape) for part in example]

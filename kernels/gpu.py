@@ -20,6 +20,7 @@ from numba import njit, types
 
 from kernels import chroma, coverage, register
 from kernels import steady as steadying
+from kernels.steady import REACH
 
 f32, i32, u32 = np.float32, np.int32, np.uint32
 
@@ -121,11 +122,11 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
     if y >= height or x >= width:
         return
     ir, vi = i32(0), i32(0)
-    for dy in range(-2, 3):
+    for dy in range(-REACH, REACH + 1):
         j = y + dy
         j = j if j > 0 else 0
         j = j if j < height else height - 1
-        for dx in range(-2, 3):
+        for dx in range(-REACH, REACH + 1):
             i = x + dx
             i = i if i > 0 else 0
             i = i if i < width else width - 1

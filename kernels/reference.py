@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
-from kernels.steady import MOVING, RESTING, SLOWEST
+from kernels.steady import AREA, MOVING, REACH, RESTING, SLOWEST
 
 _F = np.float32
 
@@ -93,9 +93,9 @@ def steady(
     """``kernels.steady.steady``: the new state, and what is written."""
     sums = []
     for now, last in zip(sources, last_sources, strict=True):
-        change = np.pad(now.astype(np.int32) - last.astype(np.int32), 2, mode="edge")
-        sums.append(np.abs(sliding_window_view(change, (5, 5)).sum(axis=(2, 3))))
-    most = np.maximum(*sums).astype(np.float32) / _F(25)
+        change = np.pad(now.astype(np.int32) - last.astype(np.int32), REACH, mode="edge")
+        sums.append(np.abs(sliding_window_view(change, (2 * REACH + 1,) * 2).sum(axis=(2, 3))))
+    most = np.maximum(*sums).astype(np.float32) / _F(AREA)
     t = np.clip((most - RESTING) / (MOVING - RESTING), _F(0), _F(1))
     part = SLOWEST + (_F(1) - SLOWEST) * t
     moved = state + part * (fused.astype(np.float32) - state)

@@ -24,6 +24,24 @@ class PixelNorm(nn.Module):
         return out
 
 
+def twice(x: Tensor) -> Tensor:
+    """Twice the resolution, bilinear, (B, dim, 2H, 2W)."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def blended(maps: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
+    """The fused luma (B, 1, H, W): two gains and a residual (B, 3, H, W) applied to the lumas (B, 1, H, W)."""
+    return maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
+
+
+@torch.no_grad()
+def start_as_average(head: nn.Conv2d, unshuffled: int) -> None:
+    """Let a head that gives shuffled maps start as the plain average, from which every loss has a gradient."""
+    head.weight.zero_()
+    assert head.bias is not None
+    head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
+
+
 class WindowCrossAttention(nn.Module):
     """Attention inside windows of one modality's features, asked by the other's (one direction).
 

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.geometry import MAPS, SHUFFLE, SIZE_MULTIPLE
-from models.layers import CrossFusion, Modulate
+from models.layers import CrossFusion, Modulate, blended, start_as_average, twice
 from models.prior import CODE_DIM, KIND_NAMES
 
 MAX_CHROMA_GAIN = 4.0
@@ -112,11 +112,10 @@ class Student(nn.Module):
             conv.weight.data.mul_(0.5)
             nn.init.dirac_(identity := torch.empty_like(conv.weight))
             conv.weight.data.add_(identity)
-        nn.init.zeros_(self.head.weight)
+        start_as_average(self.head, unshuffled)
         nn.init.zeros_(self.chroma.weight)
         with torch.no_grad():
-            # Start as the plain average, from which every loss has a gradient, and with colours as they are.
-            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
+            # Start with colours as they are.
             self.chroma.bias.fill_(torch.logit(torch.tensor(1 / MAX_CHROMA_GAIN)))
 
     def trunk(self, packed: Tensor, steer: Tensor | None = None) -> Trunk:
@@ -128,20 +127,24 @@ class Student(nn.Module):
         eighth = F.relu(self.descend(packed))
         sixteenth = F.relu(self.coarse(eighth))
         summary = torch.cat([_mean(eighth), _mean(sixteenth), _mean(self.evidence(packed))], dim=1)
-        code = self.read(summary)
+        code, severity = self.judged(summary)
         followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         infrared, visible = sixteenth.chunk(2, dim=1)
         sixteenth = sixteenth + self.cross(infrared, visible)
         sixteenth = F.relu(self.modulate(self.context(sixteenth), followed))
-        eighth = eighth + _twice(self.rise(sixteenth))
+        eighth = eighth + twice(self.rise(sixteenth))
         for refine in self.refines:
             eighth = F.relu(refine(eighth))
         chroma_gain = MAX_CHROMA_GAIN * torch.sigmoid(self.chroma(eighth))
-        x = F.relu(self.modulate_detail(self.stem(packed) + _twice(self.ascend(eighth)), followed))
+        x = F.relu(self.modulate_detail(self.stem(packed) + twice(self.ascend(eighth)), followed))
         for block in self.blocks:
             x = F.relu(block(x))
-        severity = self.judge(torch.cat([code, summary], dim=1))
         return Trunk(self.head(x), chroma_gain, code, severity, eighth, sixteenth)
+
+    def judged(self, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """Code (B, code) and logits by kind (B, kinds), read from a summary (B, features)."""
+        code = self.read(summary)
+        return code, self.judge(torch.cat([code, summary], dim=1))
 
     def evidence(self, packed: Tensor) -> Tensor:
         """What shows in fine detail, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4)."""
@@ -161,8 +164,7 @@ class Student(nn.Module):
             raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
         trunk = self.trunk(packed_lumas(infrared, visible), steer)
         maps = F.pixel_shuffle(trunk.maps, SHUFFLE)
-        luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
-        return StudentOutput(luma, maps, trunk)
+        return StudentOutput(blended(maps, infrared, visible), maps, trunk)
 
 
 def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:
@@ -172,10 +174,6 @@ def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:
 
 def _mean(features: Tensor) -> Tensor:
     return features.mean(dim=(2, 3))
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def make_student(name: str) -> Student:

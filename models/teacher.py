@@ -15,7 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.geometry import MAPS
-from models.layers import ChannelGate, CrossFusion, Modulate, PixelNorm, WindowCrossAttention
+from models.layers import (
+    ChannelGate,
+    CrossFusion,
+    Modulate,
+    PixelNorm,
+    WindowCrossAttention,
+    blended,
+    start_as_average,
+    twice,
+)
 from models.prior import CODE_DIM, KIND_NAMES
 
 SCALES = 4
@@ -136,7 +145,6 @@ class Teacher(nn.Module):
         self.preset = preset
         dims = preset.dims
         self.size_multiple = preset.shuffle * 2 ** (SCALES - 1) * 4
-        self.embedding_dim = EMBEDDING_DIM
         self.reads_text = True
         """False for one trained without sentences, which is given zeros."""
         self.infrared = Encoder(preset)
@@ -158,9 +166,7 @@ class Teacher(nn.Module):
         unshuffled = preset.shuffle**2
         self.last_norm = PixelNorm(dims[0])
         self.head = nn.Conv2d(dims[0], MAPS * unshuffled, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        with torch.no_grad():
-            self.head.bias.copy_(torch.tensor([0.5, 0.5, 0.0]).repeat_interleave(unshuffled))
+        start_as_average(self.head, unshuffled)
 
     def forward(self, infrared: Tensor, visible: Tensor, embedding: Tensor) -> TeacherOutput:
         """Fuse lumas (B, 1, H, W) in 0..1 under sentences (B, 384). Raises ValueError on other sizes."""
@@ -174,15 +180,12 @@ class Teacher(nn.Module):
         for index in reversed(range(SCALES)):
             x = joined[index]
             if features:
-                x = x + _twice(self.up[index](features[-1]))
+                x = x + twice(self.up[index](features[-1]))
             features.append(self.stages[index](self.modulate[index](x, code)))
         maps = F.pixel_shuffle(self.head(F.relu(self.last_norm(features[-1]))), self.preset.shuffle)
-        luma = maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
-        return TeacherOutput(luma, maps, code, self.severity(code), tuple(reversed(features)))
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return TeacherOutput(
+            blended(maps, infrared, visible), maps, code, self.severity(code), tuple(reversed(features))
+        )
 
 
 def make_teacher(name: str) -> Teacher:

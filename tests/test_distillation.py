@@ -22,10 +22,10 @@ from training.data import Batch, CropSampler, Pair, chroma_cells  # noqa: E402
 from training.degradations import KINDS, Degradation  # noqa: E402
 from training.distill import LIKE_NIGHT, student_terms, train_student  # noqa: E402
 from training.distillation import Adapters, prior_loss, result_loss, severity_loss  # noqa: E402
-from training.pool import Pool, draw_batches, keep, teach, told, write_lessons  # noqa: E402
+from training.pool import Pool, draw_batches, keep, teach, write_lessons  # noqa: E402
 from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
-from training.sentences import NEUTRAL, SentenceBank, all_sentences, key_of  # noqa: E402
-from training.teach import embeddings_for, train_teacher  # noqa: E402
+from training.sentences import NEUTRAL, SentenceBank, all_sentences, embeddings_for, key_of  # noqa: E402
+from training.teach import train_teacher  # noqa: E402
 from training.temporal import flicker_loss  # noqa: E402
 from training.thresholds import best_threshold  # noqa: E402
 
@@ -139,9 +139,10 @@ def test_the_language_model_gives_what_the_bank_holds():
 
 def test_embeddings_follow_the_truth_or_say_nothing():
     bank, batch, rng = SentenceBank(), sampler().sample(4), np.random.default_rng(0)
-    assert not embeddings_for(batch, None, 0.5, rng).any()
-    torch.testing.assert_close(embeddings_for(batch, bank, 1.0, rng), bank.neutral().expand(4, -1))
-    told = embeddings_for(batch, bank, 0.0, rng)
+    done = batch.degradations
+    assert not embeddings_for(None, done, rng, 0.5).any()
+    torch.testing.assert_close(embeddings_for(bank, done, rng, 1.0), bank.neutral().expand(4, -1))
+    told = embeddings_for(bank, done, rng)
     assert not (told == bank.neutral()).all(dim=1).any()
 
 
@@ -165,7 +166,8 @@ def test_each_distillation_term_moves_the_student():
     batch, teacher, student = sampler(partners=1).sample(4), lively(), make_student("stream")
     for modulate in (student.modulate, student.modulate_detail):
         torch.nn.init.normal_(modulate.affine.weight, std=0.05)
-    lesson = teach(teacher, batch, told(teacher, SentenceBank(), batch, np.random.default_rng(0)))
+    told = embeddings_for(SentenceBank(), batch.degradations, np.random.default_rng(0))
+    lesson = teach(teacher, batch, told)
     adapters = Adapters(student.preset, teacher.preset)
     config = StudentRunConfig(run=Path("unused"))
     losses, terms = student_terms(config, student, adapters, batch, lesson)
@@ -250,8 +252,7 @@ def test_chroma_gain_undoes_a_veil_and_leaves_clean_colour():
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in ("training.distill", "training.teach"):
-        monkeypatch.setattr(f"{module}.load_pairs", lambda root: pairs())
+    monkeypatch.setattr("training.command.load_pairs", lambda root: pairs())
     return Path("unused")
 
 

@@ -24,7 +24,7 @@ from training.degradations import KINDS, Degradation
 from training.full_report import run_passes
 from training.fusers import RIVALS, STUDENT, TEACHER, EngineFuser
 from training.gains import gain_over_best, retention
-from training.images import InputError
+from training.images import InputError, luma_of_rgb
 from training.metrics import METRICS, Image
 from training.people import contrast, kept_contrast, warm_blobs
 from training.prior_scores import ScoreRow, accuracy, false_alarms, smoke_score
@@ -37,7 +37,7 @@ from training.reporting.peers import disagreement, read_peers
 from training.reporting.setup import CLIP_SET, DEGRADED_CLIPS, PICTURE_SETS, VIDEO_SET, Setup
 from training.reporting.summary import markdown, summarize
 from training.reporting.work import ordered_map
-from training.suites import STRENGTHS, Shown, cases, clean_pair, degrade, is_dark, luma_of_rgb, seed_of
+from training.suites import STRENGTHS, Shown, cases, clean_pair, degrade, is_dark, seed_of
 
 SHAPE = (48, 64)
 NOT_WHEN_DARK = frozenset(("low_light", "over_exposure"))

@@ -27,6 +27,10 @@ class StrictConfig(BaseModel):
 class RunConfig(StrictConfig):
     """What the training of a teacher and of a student have in common."""
 
+    preset: str
+    """Shape of the network."""
+    start: Path | None = None
+    """Weights of a network of the same preset to start from; None: fresh ones."""
     run: Path
     """Folder of the run: checkpoints, curves, record. A run that is there already is resumed."""
     steps: Annotated[int, Field(gt=0)] = 20_000
@@ -68,8 +72,6 @@ class StudentRunConfig(RunConfig):
 
     preset: str = "stream"
     crop_px: Annotated[int, Field(ge=64, multiple_of=64)] = 128
-    start: Path | None = None
-    """Weights of a student of the same preset to start from; None: fresh ones."""
     teacher: Path | None = None
     """Weights of the teacher; None: task losses alone."""
     pool: Annotated[int, Field(ge=0)] = 0
@@ -91,8 +93,6 @@ class TeacherRunConfig(RunConfig):
     """Training of a teacher (``python -m training teacher``)."""
 
     preset: str = "cpu"
-    start: Path | None = None
-    """Weights of a teacher of the same preset to start from; None: fresh ones."""
     text: bool = True
     """False: the teacher is told nothing at all, for the ablation."""
     neutral_share: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.outputs import CHROMA_FACTOR
 from training.degradations import KINDS, Degradation, apply_with_transmission, sample_degradations, severity_vector
-from training.images import luma_of_bgr, read_luma, read_rgb
+from training.images import luma_of_rgb, read_luma, read_rgb
 from training.targets import intensity_target
 
 TRAIN_FOLDERS: dict[str, float] = {
@@ -75,6 +75,10 @@ class Pair:
     dark: bool
     """The visible picture is a night's: there is no light left to take away."""
 
+    def allowed(self, kinds: Sequence[str]) -> list[str]:
+        """Those of the kinds of degradation that this picture can get."""
+        return [kind for kind in kinds if not (self.dark and kind in NOT_WHEN_DARK)]
+
 
 def load_pairs(root: Path, folders: dict[str, float] | None = None) -> list[Pair]:
     """Read all pairs of the folders. Raises FileNotFoundError naming a missing folder, ValueError on bad pairs."""
@@ -86,7 +90,7 @@ def load_pairs(root: Path, folders: dict[str, float] | None = None) -> list[Pair
         names = sorted(path.name for path in (base / "ir").iterdir())
         for name in names:
             infrared, colour = read_luma(base / "ir" / name), read_rgb(base / "vi" / name)
-            visible = luma_of_bgr(colour[..., ::-1])
+            visible = luma_of_rgb(colour)
             if infrared.shape != visible.shape:
                 raise ValueError(f"{base}: {name}: infrared {infrared.shape} and visible {visible.shape} differ")
             target = intensity_target(infrared, visible)
@@ -131,10 +135,12 @@ class Batch:
     @property
     def degradations(self) -> list[tuple[Degradation, ...]]:
         """What was done to each crop."""
-        return [
-            tuple(Degradation(kind, float(s)) for kind, s in zip(KINDS, row, strict=True) if s > 0)
-            for row in self.severity
-        ]
+        return degradations_of(self.severity)
+
+
+def degradations_of(severity: Tensor) -> list[tuple[Degradation, ...]]:
+    """What rows of strengths by kind, (n, kinds), stand for: the reverse of ``severity_vector``."""
+    return [tuple(Degradation(kind, float(s)) for kind, s in zip(KINDS, row, strict=True) if s > 0) for row in severity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +236,10 @@ class CropSampler:
         """One crop; the same ``seed`` degrades it in the same way. ``grain``: sigma of fresh noise on both sources."""
         pair, rng = self.pairs[index], np.random.default_rng(seed)
         infrared, visible, target = (_unit(cut(plane)) for plane in (pair.infrared, pair.visible, pair.target))
-        kinds = [kind for kind in self.kinds if not (pair.dark and kind in NOT_WHEN_DARK)]
         done: tuple[Degradation, ...] = ()
         if self.clean_share < 1:
-            done = sample_degradations(rng, self.clean_share, min(0.3, 1 - self.clean_share), kinds)
+            double_share = min(0.3, 1 - self.clean_share)
+            done = sample_degradations(rng, self.clean_share, double_share, pair.allowed(self.kinds))
         colour = _unit(cut(pair.colour))
         seen_infrared, seen_visible, judged = infrared, visible, visible
         seen_colour = colour

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from pathlib import Path
 
@@ -10,22 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoint import load_student, load_teacher, save_network
+from models.checkpoint import load_student, load_teacher
 from models.student import Student, make_student
 from models.teacher import Teacher
-from training.config import StudentRunConfig, load_run_config
-from training.data import Batch, CropSampler, data_hash, default_data_root, load_pairs
+from training.command import begin, started, train_command
+from training.config import StudentRunConfig
+from training.data import Batch, CropSampler
 from training.degradations import KINDS
 from training.distillation import Adapters, Lesson, chroma_loss, prior_loss, result_loss, severity_loss
-from training.loop import Run, Trainer, gradient_shares, seed_all
+from training.loop import Trainer, gradient_shares
 from training.losses import picture_weights, task_losses, weighted_terms
-from training.pool import Pool, draw_batches, keep, teach, told, write_lessons
-from training.sentences import SentenceBank
+from training.pool import Pool, draw_batches, keep, teach, write_lessons
+from training.prior_scores import UNSURE_WHEN_DARK
+from training.sentences import SentenceBank, embeddings_for
 from training.temporal import flicker_loss
 
 log = logging.getLogger("nightglass.training")
 
-LIKE_NIGHT = torch.tensor([kind in ("low_light", "visible_noise", "over_exposure") for kind in KINDS])
+LIKE_NIGHT = torch.tensor([kind in UNSURE_WHEN_DARK for kind in KINDS])
 """Kinds that a picture taken at night may show by itself."""
 
 
@@ -43,7 +44,7 @@ class Lessons:
             batch = self._sampler.sample(self._config.batch)
             if self._teacher is None:
                 return batch, None
-            return batch, teach(self._teacher, batch, told(self._teacher, self._bank, batch, self._sampler.rng))
+            return batch, teach(self._teacher, batch, embeddings_for(self._bank, batch.degradations, self._sampler.rng))
         epoch, index = divmod(step, len(self._pool))
         order = np.random.default_rng((self._config.seed, epoch)).permutation(len(self._pool))
         return self._pool.get(int(order[index]), mirrored=epoch % 2 == 1)
@@ -89,51 +90,26 @@ def student_terms(
 
 def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     """Train (or go on with) a run; the path of the averaged weights it wrote. Raises ValueError on unfit weights."""
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    rng = seed_all(config.seed)
-    pairs = load_pairs(data_root)
-    run = Run(config.run)
-    run.write_record({"config": config.model_dump(mode="json"), "pairs": len(pairs), "data": data_hash(pairs)})
+    pairs, run, rng = begin(config, data_root)
     kinds = tuple(config.kinds or KINDS)
     sampler = CropSampler(pairs, config.crop_px, rng, config.clean_share, kinds, config.partners)
     teacher = None if config.teacher is None else load_teacher(config.teacher)[0]
-    student = _start(config)
+    student = started(config, make_student, load_student)
     adapters = None if teacher is None else Adapters(student.preset, teacher.preset)
     trainer = Trainer(config, run, student, rng, adapters)
     lessons = Lessons(config, sampler, teacher)
-    path = config.run / f"{config.preset}.safetensors"
     for step in trainer.steps():
         batch, lesson = lessons.get(step)
         losses, terms = student_terms(config, student, adapters, batch, lesson)
         if trainer.logs(step):
             shares = gradient_shares(terms, list(student.parameters()))
-            values = {name: float(loss.detach().mean()) for name, loss in losses.items()}
-            run.log(step, values | {f"share_{name}": share for name, share in shares.items()})
+            trainer.log(step, losses, shares)
         trainer.update(torch.stack(list(terms.values())).sum())
         if trainer.saves(step):
-            trainer.save(step + 1)
-            facts = {"step": str(step + 1), "seed": str(config.seed), "teacher": str(config.teacher or "none")}
-            save_network(trainer.average.network, config.preset, path, facts)
-    return path
-
-
-def _start(config: StudentRunConfig) -> Student:
-    if config.start is None:
-        return make_student(config.preset).to(memory_format=torch.channels_last)
-    student, preset = load_student(config.start)
-    if preset != config.preset:
-        raise ValueError(f"{config.start}: weights of a {preset!r} student; key 'preset' says {config.preset!r}")
-    return student.train().to(memory_format=torch.channels_last)
+            trainer.save(step + 1, {"teacher": str(config.teacher or "none")})
+    return trainer.weights_path
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training distill", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="YAML of the run, see configs/train-student.yaml")
-    parser.add_argument("--data", type=Path, default=default_data_root(), help="folder of the training data")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    path = train_student(load_run_config(args.config, StudentRunConfig), args.data)
-    print(f"weights written to {path}")
-    return 0
+    return train_command("distill", __doc__, "configs/train-student.yaml", StudentRunConfig, train_student, argv)

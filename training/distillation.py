@@ -61,14 +61,18 @@ def prior_loss(code: Tensor, taught: Tensor) -> Tensor:
     return (code - taught).square().mean(dim=1)
 
 
+def presence_losses(logits: Tensor, severity: Tensor) -> Tensor:
+    """Cross-entropy of each kind's presence, (n, kinds), from logits and strengths (n, kinds)."""
+    return F.binary_cross_entropy_with_logits(logits, (severity > 0).float(), reduction="none")
+
+
 def severity_loss(logits: Tensor, severity: Tensor, dark: Tensor, ambiguous: Tensor) -> Tensor:
     """Cross-entropy of each kind's presence, (n,). ``ambiguous``: bool (kinds,), not asked where the picture is dark.
 
     A picture taken at night is dark and noisy without our doing: neither answer about those kinds is wrong.
     """
     asked = ~(dark[:, None] & ambiguous[None, :] & (severity <= 0))
-    losses = F.binary_cross_entropy_with_logits(logits, (severity > 0).float(), reduction="none")
-    return (losses * asked).sum(dim=1) / asked.sum(dim=1)
+    return (presence_losses(logits, severity) * asked).sum(dim=1) / asked.sum(dim=1)
 
 
 def chroma_loss(gain: Tensor, best: Tensor, power: Tensor) -> Tensor:

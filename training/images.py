@@ -36,6 +36,11 @@ class Triple:
     fused: Image | None
 
 
+def luma_of_rgb(rgb: Image) -> Image:
+    """Full-range BT.601 luma, uint8 (H, W), of a uint8 (H, W, 3) picture in RGB order."""
+    return np.ascontiguousarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[:, :, 0], dtype=np.uint8)
+
+
 def luma_of_bgr(bgr: Image) -> Image:
     """Full-range BT.601 luma, uint8 (H, W), of a uint8 (H, W, 3) picture in OpenCV's BGR order."""
     return np.ascontiguousarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb)[:, :, 0], dtype=np.uint8)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.checkpoint import save_network
 from training.config import RunConfig
 
 log = logging.getLogger("nightglass.training")
@@ -121,6 +122,11 @@ class Trainer:
             self._first = state["step"]
             log.info("resumed %s at step %d", run.folder, self._first)
 
+    @property
+    def weights_path(self) -> Path:
+        """Where the averaged weights are kept."""
+        return self.run.folder / f"{self.config.preset}.safetensors"
+
     def steps(self) -> Iterator[int]:
         """The steps that are still to do; the learning rate is set for each."""
         config = self.config
@@ -132,6 +138,13 @@ class Trainer:
     def logs(self, step: int) -> bool:
         """Whether this step goes into the curves."""
         return step % self.config.checkpoint_every == 0
+
+    def log(
+        self, step: int, losses: dict[str, Tensor], shares: dict[str, float], further: dict[str, float] | None = None
+    ) -> None:
+        """Append a step to the curves: means of the losses, each term's share of the gradient, and anything further."""
+        values = {name: float(loss.detach().mean()) for name, loss in losses.items()} | (further or {})
+        self.run.log(step, values | {f"share_{name}": share for name, share in shares.items()})
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is due after this step."""
@@ -145,8 +158,8 @@ class Trainer:
         self._optimizer.step()
         self.average.update(self.network)
 
-    def save(self, done: int) -> None:
-        """Write the checkpoint after ``done`` steps."""
+    def save(self, done: int, facts: dict[str, str]) -> None:
+        """Write the checkpoint after ``done`` steps, and the averaged weights with ``facts`` about them."""
         self.run.save(
             {
                 "network": self.network.state_dict(),
@@ -158,6 +171,8 @@ class Trainer:
                 "step": done,
             }
         )
+        facts = {"step": str(done), "seed": str(self.config.seed), **facts}
+        save_network(self.average.network, self.config.preset, self.weights_path, facts)
 
 
 def seed_all(seed: int) -> np.random.Generator:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from models.teacher import Teacher
-from training.data import Batch, CropSampler
+from training.data import Batch, CropSampler, degradations_of
 from training.distillation import Lesson
-from training.sentences import SentenceBank
+from training.sentences import SentenceBank, embeddings_for
 
 log = logging.getLogger("nightglass.training")
 
@@ -62,11 +62,12 @@ def draw_batches(sampler: CropSampler, count: int, size: int) -> list[tuple[Stor
 def write_lessons(
     batches: list[tuple[Stored, int]], teacher: Teacher, bank: SentenceBank | None, rng: np.random.Generator
 ) -> list[Stored]:
-    """A teacher's answers to batches, on all processors at once; see ``told`` for what it hears."""
-    sentences = [told(teacher, bank, Pool(batches, []).get(number, False)[0], rng) for number in range(len(batches))]
+    """A teacher's answers to batches, on all processors at once; see ``embeddings_for`` for what it hears."""
+    sentences = [embeddings_for(bank, degradations_of(stored["severity"].float()), rng) for stored, _ in batches]
+    pool = Pool(batches, [])
 
     def one(number: int) -> Stored:
-        lesson = teach(teacher, Pool(batches, []).get(number, False)[0], sentences[number])
+        lesson = teach(teacher, pool.get(number, False)[0], sentences[number])
         _progress("lessons", number, len(batches))
         return {"luma": _bytes(lesson.luma)} | {name: getattr(lesson, name).half() for name in _ANSWERS}
 
@@ -83,13 +84,6 @@ def write_lessons(
 def _start_worker() -> None:
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
-
-
-def told(teacher: Teacher, bank: SentenceBank | None, batch: Batch, rng: np.random.Generator) -> Tensor:
-    """Embeddings (n, dim) of what was done to a batch; without bank nothing (the teacher must be trained so)."""
-    if bank is None:
-        return torch.zeros(len(batch.infrared), teacher.embedding_dim)
-    return torch.stack([bank.right(done, rng) for done in batch.degradations])
 
 
 @torch.inference_mode()

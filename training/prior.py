@@ -26,7 +26,7 @@ from models.geometry import SIZE_MULTIPLE
 from models.prior import KIND_NAMES
 from models.student import PROBE_CELLS, Student, packed_lumas
 from models.teacher import Teacher
-from training.data import NOT_WHEN_DARK, Pair, default_data_root, load_pairs
+from training.data import Pair, default_data_root, load_pairs
 from training.degradations import KINDS, apply, sample_degradations, severity_vector
 from training.distill import LIKE_NIGHT
 from training.distillation import prior_loss, severity_loss
@@ -93,8 +93,7 @@ def read_pictures(
     rows: list[tuple[Tensor, ...]] = []
     for number in range(count):
         pair = pairs[int(rng.integers(len(pairs)))]
-        kinds = [kind for kind in KINDS if not (pair.dark and kind in NOT_WHEN_DARK)]
-        done = sample_degradations(rng, CLEAN_SHARE, DOUBLE_SHARE, kinds)
+        done = sample_degradations(rng, CLEAN_SHARE, DOUBLE_SHARE, pair.allowed(tuple(KINDS)))
         infrared, visible = apply(*_piece(pair, rng), done, rng)
         tensors = (torch.from_numpy(np.ascontiguousarray(plane))[None, None] for plane in (infrared, visible))
         packed = packed_lumas(*tensors)
@@ -181,9 +180,7 @@ def train_with_teacher(student: Student, readings: Readings, steps: int, code_we
     def loss_of(rows: Tensor) -> Tensor:
         batch = readings.rows(rows)
         assert batch.code is not None
-        summary = read_summary(student, batch)
-        code = student.read(summary)
-        logits = student.judge(torch.cat([code, summary], dim=1))
+        code, logits = student.judged(read_summary(student, batch))
         known = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
         return known + code_weight * prior_loss(code, batch.code).mean()
 
@@ -210,10 +207,7 @@ def _descend(parameters: list[nn.Parameter], loss_of: Callable[[Tensor], Tensor]
 @torch.inference_mode()
 def move_thresholds(student: Student, readings: Readings) -> dict[str, tuple[float, float]]:
     """Move each kind's threshold into the bias; by kind its recall and its share of false alarms on ``readings``."""
-    parts = []
-    for rows in _in_parts(readings):
-        summary = read_summary(student, readings.rows(rows))
-        parts.append(student.judge(torch.cat([student.read(summary), summary], dim=1)))
+    parts = [student.judged(read_summary(student, readings.rows(rows)))[1] for rows in _in_parts(readings)]
     logits = torch.cat(parts).double().numpy()
     severity = readings.severity.numpy()
     clean = (severity == 0).all(axis=1)
@@ -249,7 +243,7 @@ def main(argv: list[str] | None = None) -> int:
     training, apart = split(load_pairs(args.data))
     readings = read_pictures(student, training, args.pictures, rng, teacher)
     checked = read_pictures(student, apart, max(200, args.pictures // 3), rng, teacher)
-    if teacher is None:
+    if readings.code is None:
         loss = train_judge(student, readings, args.steps)
     else:
         loss = train_with_teacher(student, readings, args.steps, args.code_weight)

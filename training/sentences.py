@@ -18,12 +18,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from models.teacher import EMBEDDING_DIM
 from training.degradations import KINDS, Degradation
 from training.degradations.kinds import NEVER_TOGETHER
-from training.degradations.text import LEVEL_BOUNDS, describe, level_of, neutral_sentence
+from training.degradations.text import describe, level_of, neutral_sentence
 
 BANK = Path(__file__).resolve().parent / "sentences.safetensors"
-LEVELS = len(LEVEL_BOUNDS) + 1
 STRENGTH_OF_LEVEL = (0.3, 0.5, 0.7, 0.9)
 NEUTRAL = "neutral"
 
@@ -76,9 +76,9 @@ class SentenceBank:
 
     def wrong(self, degradations: Sequence[Degradation], rng: np.random.Generator) -> Tensor:
         """The embedding of a sentence that says something else, (dim,)."""
-        told = {key: rows for key, rows in self._rows.items() if key not in (NEUTRAL, key_of(degradations))}
+        others = [key for key in self._rows if key not in (NEUTRAL, key_of(degradations))]
         there = {degradation.kind for degradation in degradations}
-        strangers = [key for key in told if not there & {part.split(":")[0] for part in key.split("+")}]
+        strangers = [key for key in others if not there & {part.split(":")[0] for part in key.split("+")}]
         return self._pick(strangers[int(rng.integers(len(strangers)))], rng)
 
     def neutral(self) -> Tensor:
@@ -88,6 +88,22 @@ class SentenceBank:
     def _pick(self, key: Key, rng: np.random.Generator) -> Tensor:
         rows = self._rows[key]
         return self.embeddings[rows[int(rng.integers(len(rows)))]]
+
+
+def embeddings_for(
+    bank: SentenceBank | None,
+    done: Sequence[Sequence[Degradation]],
+    rng: np.random.Generator,
+    neutral_share: float = 0.0,
+) -> Tensor:
+    """What a teacher is told about each picture, (n, 384): the truth, or now and then nothing; zeros without bank."""
+    if bank is None:
+        return torch.zeros(len(done), EMBEDDING_DIM)
+    told = [
+        bank.neutral() if neutral_share and rng.random() < neutral_share else bank.right(degradations, rng)
+        for degradations in done
+    ]
+    return torch.stack(told)
 
 
 def write_bank(path: Path, encoder: str = "minilm") -> int:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kernels.steady import Steadier
-from models.engines.base import Engine
+from models.engines.base import Engine, FusionResult
 from models.steering import Steering, video_share
 from training.metrics import Image
 from training.scoring import Recording
 
 RATE_HZ = 30.0
 """Taken for the rate of sequences: it only says how fast the student's steering follows them."""
+
+
+class Follower:
+    """What the stream remembers from frame to frame of one recording: the code that steers, the picture that calms."""
+
+    def __init__(self) -> None:
+        self._steering = Steering()
+        self._steadier = Steadier()
+
+    @property
+    def code(self) -> NDArray[np.float32] | None:
+        """What steers the next frame, float32 (code,); None: it does so itself."""
+        return self._steering.code
+
+    def follow(self, result: FusionResult, infrared: Image, visible: Image) -> Image:
+        """The steadied luma of the next frame, uint8 (H, W), from what a student made of both sources."""
+        if result.code is not None:
+            self._steering.push(result.code, video_share(RATE_HZ))
+        return self._steadier.push(result.luma, infrared, visible)
 
 
 class SteeredFuse:
@@ -20,19 +42,15 @@ class SteeredFuse:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._steering: Steering | None = None
-        self._steadier = Steadier()
+        self._follower: Follower | None = None
 
     def begin(self, recording: Recording) -> None:
         """The next pictures are those of ``recording``."""
-        self._steering = Steering() if recording.sequence else None
-        self._steadier = Steadier()
+        self._follower = Follower() if recording.sequence else None
 
     def __call__(self, infrared: Image, visible: Image) -> Image:
         """The fused luma, uint8 (H, W)."""
-        if self._steering is None:
+        if self._follower is None:
             return self._engine.fuse(infrared, visible).luma
-        result = self._engine.fuse(infrared, visible, self._steering.code)
-        if result.code is not None:
-            self._steering.push(result.code, video_share(RATE_HZ))
-        return self._steadier.push(result.luma, infrared, visible)
+        result = self._engine.fuse(infrared, visible, self._follower.code)
+        return self._follower.follow(result, infrared, visible)

@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from training.degradations import KINDS, Degradation, apply
-from training.images import InputError
+from training.images import InputError, luma_of_rgb
 from training.metrics import Image
 
 STRENGTHS = (0.3, 0.6, 0.9)
@@ -36,11 +35,6 @@ class Shown:
 def seed_of(*parts: str | int | float) -> int:
     """A seed in 0..2^64-1 from what names a thing, the same on every machine and in every run (unlike ``hash``)."""
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:8], "big")
-
-
-def luma_of_rgb(rgb: Image) -> Image:
-    """Full-range BT.601 luma, uint8 (H, W), of a uint8 (H, W, 3) picture in RGB order."""
-    return np.ascontiguousarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[:, :, 0], dtype=np.uint8)
 
 
 def clean_pair(key: str, infrared: Image, colour: Image) -> Shown:

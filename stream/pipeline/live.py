@@ -16,7 +16,7 @@ from stream.frames import FramePair
 from stream.fusion import FusionStage
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
-from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.setup import calibration_of, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
@@ -92,17 +92,7 @@ class Live:
                 role: reader.opened(_open_within_s(self._sources[role]), lambda: self._stopping)
                 for role, reader in readers.items()
             }
-            visible = infos["visible"]
-            size = None if visible.variable_size else (visible.width, visible.height)
-            stage = FusionStage(
-                engine,
-                config.normalize,
-                calibration,
-                clock,
-                size,
-                chroma=fusion.chroma,
-                noise_reduction=fusion.noise_reduction,
-            )
+            stage = fusion_stage(config, engine, calibration, clock, infos)
             master = config.sync.master
             led_by: Role = "infrared" if master == "infrared" else "visible"
             rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ

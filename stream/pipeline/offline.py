@@ -20,7 +20,7 @@ from stream.fusion import FusionStage, Inferred
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
-from stream.pipeline.setup import calibration_of, sync_config
+from stream.pipeline.setup import calibration_of, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
@@ -61,19 +61,8 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
         for reader in readers.values():
             reader.start()
         infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
-        visible = infos["visible"]
-        size = None if visible.variable_size else (visible.width, visible.height)
         by_name = _paired_by_name(infos)
-        stage = FusionStage(
-            engine,
-            config.normalize,
-            calibration,
-            clock,
-            size,
-            chroma=fusion.chroma,
-            noise_reduction=fusion.noise_reduction,
-            stills=by_name,
-        )
+        stage = fusion_stage(config, engine, calibration, clock, infos, stills=by_name)
         run.go(infos, by_name, stage, engine.parallel)
     finally:
         for reader in readers.values():

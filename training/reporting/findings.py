@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from training.colour import ChromaError
 from training.flicker import FlickerReport
 from training.metrics import METRICS, Image
 from training.prior_scores import ScoreRow
+from training.reporting.work import ordered_map
 
+Item = TypeVar("Item")
 Part = Literal["clean", "degraded", "clips"]
 Summary = dict[str, Any]
 """A section's figures, ready for JSON; its text is written from these alone."""
@@ -102,6 +104,14 @@ class Findings:
     def part(self, part: Part) -> list[Row]:
         """The rows of one part."""
         return [row for row in self.rows if row.part == part]
+
+
+def gather(function: Callable[[Item], Findings], items: Sequence[Item], workers: int, what: str) -> Findings:
+    """What ``function`` finds in every item, put together in the order of the items; see ``ordered_map``."""
+    findings = Findings()
+    for own in ordered_map(function, items, workers, what):
+        findings.add(own)
+    return findings
 
 
 def means(rows: Iterable[Row]) -> dict[str, dict[str, float]]:

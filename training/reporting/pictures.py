@@ -12,11 +12,10 @@ from training.fusers import STUDENT, TEACHER, rivals
 from training.metrics import Image, Scorer
 from training.people import kept_contrast
 from training.prior_scores import ScoreRow
-from training.reporting.findings import ChromaRow, Findings, Part, Row
+from training.reporting.findings import ChromaRow, Findings, Part, Row, gather
 from training.reporting.looks import look_at
 from training.reporting.pairs import PairFiles, list_pairs, read_pair
 from training.reporting.setup import Setup
-from training.reporting.work import ordered_map
 from training.suites import Shown, cases, degrade, is_dark
 
 NIGHT_SET, NIGHT_SUFFIX = "msrs/test", "N"
@@ -30,20 +29,14 @@ def clean_pass(setup: Setup, dataset: str) -> Findings:
     """All pictures of a set, as recorded. Raises InputError, and what fusers raise."""
     files = list_pairs(setup.data, dataset)[:: setup.every]
     items = [(path, index % setup.teacher_every == 0) for index, path in enumerate(files)]
-    findings = Findings()
-    for own in ordered_map(partial(_clean, setup), items, setup.workers, f"{dataset}, as recorded"):
-        findings.add(own)
-    return findings
+    return gather(partial(_clean, setup), items, setup.workers, f"{dataset}, as recorded")
 
 
 def degraded_pass(setup: Setup, dataset: str) -> Findings:
     """The degraded suite on pictures of a set. Raises as ``clean_pass``."""
     files = list_pairs(setup.data, dataset)[:: setup.degraded_every]
     items = [(path, index % setup.teacher_every == 0) for index, path in enumerate(files)]
-    findings = Findings()
-    for own in ordered_map(partial(_degraded, setup), items, setup.workers, f"{dataset}, degraded"):
-        findings.add(own)
-    return findings
+    return gather(partial(_degraded, setup), items, setup.workers, f"{dataset}, degraded")
 
 
 def score_rows(

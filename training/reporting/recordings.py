@@ -6,8 +6,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from kernels.steady import Steadier
-from models.steering import Steering, video_share
 from training.agreement import psnr_db, ssim
 from training.baselines import BASELINES
 from training.degradations import Degradation
@@ -16,15 +14,12 @@ from training.fusers import RIVALS, STUDENT, TEACHER, rivals
 from training.images import InputError, paired_videos, video_triples
 from training.metrics import MIN_SIZE_PX, Image, Scorer
 from training.prior_scores import smoke_score
-from training.reporting.findings import AgreementRow, Findings, Row
+from training.reporting.findings import AgreementRow, Findings, Row, gather
 from training.reporting.looks import look_at
 from training.reporting.pairs import list_pairs, read_pair
 from training.reporting.setup import CLIP_SET, DEGRADED_CLIPS, VIDEO_SET, Setup
-from training.reporting.work import ordered_map
+from training.steered import Follower
 from training.suites import Shown
-
-RATE_HZ = 30.0
-"""Of the videos: as live, the student is steered and steadied by the frames before."""
 
 CLIP_STEP = 2
 """Every second of a clip's ten frames: neighbours are nearly alike."""
@@ -48,32 +43,24 @@ def video_pass(setup: Setup) -> Findings:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder; set NIGHTGLASS_DATA, or give --data")
     videos = paired_videos(root / "ir", root / "vi", None)
-    findings = Findings()
-    for own in ordered_map(partial(_video, setup), videos, setup.workers, f"{VIDEO_SET}, videos"):
-        findings.add(own)
-    return findings
+    return gather(partial(_video, setup), videos, setup.workers, f"{VIDEO_SET}, videos")
 
 
 def clip_pass(setup: Setup) -> Findings:
     """The clips that others degraded. Raises as ``clean_pass``."""
-    findings = Findings()
-    for own in ordered_map(partial(_clip, setup), DEGRADED_CLIPS, setup.workers, f"{CLIP_SET}, degraded clips"):
-        findings.add(own)
-    return findings
+    return gather(partial(_clip, setup), DEGRADED_CLIPS, setup.workers, f"{CLIP_SET}, degraded clips")
 
 
 def _video(setup: Setup, video: tuple[Path, Path, Path | None]) -> Findings:
     name = video[0].stem
     findings, meter, smoke = Findings(), FlickerMeter(), list[float]()
-    steering, steadier, share = Steering(), Steadier(), video_share(RATE_HZ)
+    follower = Follower()
     for triple in islice(video_triples(*video), setup.video_frames):
         if min(triple.visible.shape) < MIN_SIZE_PX:
             raise InputError(f"{video[0]}: is smaller than {MIN_SIZE_PX}x{MIN_SIZE_PX} pixels, too small to measure")
         shown = Shown(f"{VIDEO_SET}/{triple.name}", triple.infrared, triple.visible)
-        result = setup.student.fuse(shown, steering.code)
-        if result.code is not None:
-            steering.push(result.code, share)
-        fused = {STUDENT: steadier.push(result.luma, triple.infrared, triple.visible)} | rivals(shown)
+        result = setup.student.fuse(shown, follower.code)
+        fused = {STUDENT: follower.follow(result, triple.infrared, triple.visible)} | rivals(shown)
         meter.add(triple.infrared, triple.visible, fused)
         if result.scores:
             smoke.append(smoke_score(result.scores))
