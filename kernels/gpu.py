@@ -116,7 +116,7 @@ def _apply_chroma_gain(plane, gain, out):
     out[y, x] = _gained(plane[y, x], _lerp(first, second, tx))
 
 
-def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
+def _steady(fused, infrared, visible, last_infrared, last_visible, slowest, state, out):
     x, y = cuda.grid(2)
     height, width = out.shape
     if y >= height or x >= width:
@@ -132,7 +132,7 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
             i = i if i < width else width - 1
             ir += i32(infrared[j, i]) - i32(last_infrared[j, i])
             vi += i32(visible[j, i]) - i32(last_visible[j, i])
-    value = _followed(state[y, x], fused[y, x], _share(ir, vi))
+    value = _followed(state[y, x], fused[y, x], _share(ir, vi, slowest))
     state[y, x] = value
     out[y, x] = _rounded(value)
 
@@ -151,7 +151,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "histogram_u16": (_histogram, (_U16, _COUNTS)),
     "fill_uncovered": (_fill_uncovered, (_U8, _U8, _U8, _U8)),
     "apply_chroma_gain": (_apply_chroma_gain, (_U8, _F32, _U8)),
-    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, _F32, _U8)),
+    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.float32, _F32, _U8)),
 }
 
 _apply_lut_kernel = cuda.jit(_apply_lut)
@@ -202,12 +202,13 @@ def steady(
     fused: DeviceArray,
     sources: tuple[DeviceArray, DeviceArray],
     last_sources: tuple[DeviceArray, DeviceArray],
+    slowest: float,
     state: DeviceArray,
     out: DeviceArray,
     stream: Any = 0,
 ) -> None:
     """As ``kernels.steady.steady``, on the device: all uint8 (H, W) but ``state``, float32 (H, W)."""
-    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, state, out)
+    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, f32(slowest), state, out)
 
 
 def compile_all_to_ptx(compute_capability: tuple[int, int] = (7, 5)) -> dict[str, str]:

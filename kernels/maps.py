@@ -20,11 +20,11 @@ PIXELS = FACTOR * FACTOR
 
 f32 = np.float32
 
-_BLOCKS_OUT = types.Array(types.float32, 3, "C")
-_BLOCKS_IN = types.Array(types.float32, 3, "C", readonly=True)
+BLOCKS_OUT = types.Array(types.float32, 3, "C")
+BLOCKS_IN = types.Array(types.float32, 3, "C", readonly=True)
 
 
-@njit(void(U8_IN, U8_IN, _BLOCKS_OUT), nogil=True, cache=True)
+@njit(void(U8_IN, U8_IN, BLOCKS_OUT), nogil=True, cache=True)
 def _pack_lumas(infrared, visible, out):
     height, width = infrared.shape
     scale = f32(1.0 / 255.0)
@@ -39,7 +39,7 @@ def _pack_lumas(infrared, visible, out):
                     out[block_y, block_x, PIXELS + first + sub_x] = f32(visible[y, x]) * scale
 
 
-@njit(void(_BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
+@njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
 def _apply_maps(maps, infrared, visible, out):
     height, width = out.shape
     blocks = maps.shape[1]
@@ -72,7 +72,7 @@ def pack_lumas(infrared: NDArray[np.uint8], visible: NDArray[np.uint8], out: NDA
     """
     check_plane("infrared", infrared, (np.uint8,))
     check_plane("visible", visible, (np.uint8,), infrared.shape)
-    _check_blocks("out", out, 2, infrared.shape)
+    check_blocks("out", out, 2, infrared.shape)
     _pack_lumas(infrared, visible, out)
 
 
@@ -87,11 +87,12 @@ def apply_maps(
     check_plane("infrared", infrared, (np.uint8,))
     check_plane("visible", visible, (np.uint8,), infrared.shape)
     check_plane("out", out, (np.uint8,), infrared.shape)
-    _check_blocks("maps", maps, 3, infrared.shape)
+    check_blocks("maps", maps, 3, infrared.shape)
     _apply_maps(maps, infrared, visible, out)
 
 
-def _check_blocks(name: str, blocks: NDArray[np.float32], images: int, size: tuple[int, ...]) -> None:
+def check_blocks(name: str, blocks: NDArray[np.float32], images: int, size: tuple[int, ...]) -> None:
+    """Raise ValueError unless ``blocks`` are float32, C-contiguous, of ``images`` pictures, and cover ``size``."""
     if blocks.dtype != np.float32 or blocks.ndim != 3 or blocks.shape[2] != images * PIXELS:
         raise ValueError(f"{name} must be float32 (h, w, {images * PIXELS}), got {blocks.dtype} {blocks.shape}")
     if not blocks.flags.c_contiguous:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
-from kernels.steady import AREA, MOVING, REACH, RESTING, SLOWEST
+from kernels.steady import AREA, MOVING, REACH, RESTING
 
 _F = np.float32
 
@@ -88,6 +88,7 @@ def steady(
     fused: NDArray[np.uint8],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    slowest: float,
     state: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """``kernels.steady.steady``: the new state, and what is written."""
@@ -97,7 +98,7 @@ def steady(
         sums.append(np.abs(sliding_window_view(change, (2 * REACH + 1,) * 2).sum(axis=(2, 3))))
     most = np.maximum(*sums).astype(np.float32) / _F(AREA)
     t = np.clip((most - RESTING) / (MOVING - RESTING), _F(0), _F(1))
-    part = SLOWEST + (_F(1) - SLOWEST) * t
+    part = _F(slowest) + (_F(1) - _F(slowest)) * t
     moved = state + part * (fused.astype(np.float32) - state)
     return moved, (moved + _F(0.5)).astype(np.uint8)
 

@@ -8,11 +8,13 @@ motion compensation). Motion is looked for in the sources and not in the fused p
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, void
+from numba import float32, njit, void
 from numpy.typing import NDArray
 
 from kernels.checks import check_plane
+from kernels.level import LevelLimiter, mean_level, shifted
 from kernels.signatures import F32_OUT, U8_IN, U8_OUT
+from kernels.unrest import UnrestMeter
 
 f32, i32 = np.float32, np.int32
 
@@ -24,23 +26,23 @@ RESTING = f32(1.5)
 MOVING = f32(4.0)
 """Change of the 5x5 mean, in grey levels, up to which a place rests, and from which it moves."""
 
-SLOWEST = f32(0.15)
-"""Share of the new picture where the scene rests: noise falls to sqrt(0.15 / 1.85), 28 %; what drifts so slowly that it
-passes for rest comes seven frames late."""
-
 
 # Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)
 
 
-def share(infrared, visible):
-    """Share of the new picture, float32 0.15..1, from the sums (int32) of both sources' changes over 25 pixels."""
+def share(infrared, visible, slowest):
+    """Share of the new picture, float32 ``slowest``..1, from the sums (int32) of both sources' changes over 25 pixels.
+
+    With a share of 0.15 noise falls to sqrt(0.15 / 1.85), 28 %; what drifts so slowly that it passes for rest comes
+    seven frames late.
+    """
     infrared = infrared if infrared > 0 else -infrared
     visible = visible if visible > 0 else -visible
     most = f32(infrared if infrared > visible else visible) / f32(AREA)
     t = (most - RESTING) / (MOVING - RESTING)
     t = t if t > f32(0.0) else f32(0.0)
     t = t if t < f32(1.0) else f32(1.0)
-    return SLOWEST + (f32(1.0) - SLOWEST) * t
+    return slowest + (f32(1.0) - slowest) * t
 
 
 def followed(state, fused, part):
@@ -73,8 +75,8 @@ def _repeat_edges(sums):
         sums[sums.shape[0] - 1 - k] = sums[sums.shape[0] - 1 - REACH]
 
 
-@njit([void(U8_IN, U8_IN, U8_IN, U8_IN, U8_IN, F32_OUT, U8_OUT)], nogil=True, cache=True, error_model="numpy")
-def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
+@njit([void(U8_IN, U8_IN, U8_IN, U8_IN, U8_IN, float32, F32_OUT, U8_OUT)], nogil=True, cache=True, error_model="numpy")
+def _steady(fused, infrared, visible, last_infrared, last_visible, slowest, state, out):
     height, width = fused.shape
     ir = np.zeros(width + 2 * REACH, np.int32)
     vi = np.zeros(width + 2 * REACH, np.int32)
@@ -93,7 +95,7 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, state, out):
         for x in range(width):
             a = ir[x] + ir[x + 1] + ir[x + 2] + ir[x + 3] + ir[x + 4]
             b = vi[x] + vi[x + 1] + vi[x + 2] + vi[x + 3] + vi[x + 4]
-            value = _followed(state[y, x], fused[y, x], _share(a, b))
+            value = _followed(state[y, x], fused[y, x], _share(a, b, slowest))
             state[y, x] = value
             out[y, x] = _rounded(value)
 
@@ -102,14 +104,16 @@ def steady(
     fused: NDArray[np.uint8],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    slowest: float,
     state: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
     """Move ``state`` towards ``fused`` and write it, rounded, to ``out``.
 
     ``fused``: uint8 (H, W). ``sources``, ``last_sources``: infrared and visible of this frame and of the one before,
-    uint8 (H, W). ``state``: float32 (H, W), 0..255, changed; at first the first fused picture. ``out``: uint8 (H, W),
-    may be ``fused``. Raises ValueError on other shapes and types.
+    uint8 (H, W). ``slowest``: share of the new picture where both rest, above 0, up to 1. ``state``: float32 (H, W),
+    0..255, changed; at first the first fused picture. ``out``: uint8 (H, W), may be ``fused``. Raises ValueError on
+    other shapes and types.
     """
     check_plane("fused", fused, (np.uint8,))
     for name, plane in zip(("infrared", "visible"), sources, strict=True):
@@ -118,28 +122,35 @@ def steady(
         check_plane(name, plane, (np.uint8,), fused.shape)
     check_plane("state", state, (np.float32,), fused.shape)
     check_plane("out", out, (np.uint8,), fused.shape)
-    _steady(fused, *sources, *last_sources, state, out)
+    _steady(fused, *sources, *last_sources, f32(slowest), state, out)
 
 
 class Steadier:
-    """``steady`` over the frames of a stream, which come in their order."""
+    """``steady`` over the frames of a stream, which come in their order, without jumps of brightness."""
 
     def __init__(self) -> None:
         self._state: NDArray[np.float32] | None = None
         self._last: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+        self._level = LevelLimiter()
+        self._unrest = UnrestMeter()
 
     def push(
         self, fused: NDArray[np.uint8], infrared: NDArray[np.uint8], visible: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
         """The steadied picture, uint8 (H, W), as all three given. It starts anew with a picture of another size.
 
-        The sources are kept until the next frame: they must not be changed before.
+        All three are kept until the next frame: they must not be changed before.
         """
-        out = fused
+        out = fused.copy()
         if self._state is None or self._last is None or self._state.shape != fused.shape:
             self._state = fused.astype(np.float32)
+            self._level, self._unrest = LevelLimiter(), UnrestMeter()
+            self._unrest.push(fused, infrared, visible)
         else:
-            out = np.empty_like(fused)
-            steady(fused, (infrared, visible), self._last, self._state, out)
+            slowest = self._unrest.push(fused, infrared, visible)
+            steady(fused, (infrared, visible), self._last, slowest, self._state, out)
         self._last = (infrared, visible)
+        shift = self._level.push(mean_level(self._state), mean_level(infrared), mean_level(visible))
+        if shift:
+            shifted(self._state, shift, out)
         return out

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, model_validator
 
+from models.engines import Resolution
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
 
@@ -92,6 +93,9 @@ class FusionConfig(StrictModel):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     threads: Annotated[int, Field(ge=0, le=256)] = 0
     """Inference threads; 0: all processors."""
+    resolution: Resolution = "auto"
+    """At which the student looks. ``half``: at half the width and height, its weights act on every pixel; a quarter of
+    the work. ``auto``: ``half`` from 0.8 megapixels on."""
     chroma: ChromaMode = "natural"
     """``natural``: the visible camera's colours as corrected by the student; ``plain``: as the camera gives them."""
     noise_reduction: bool = True

@@ -26,7 +26,7 @@ from training.pool import Pool, draw_batches, keep, teach, write_lessons  # noqa
 from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, embeddings_for, key_of  # noqa: E402
 from training.teach import train_teacher  # noqa: E402
-from training.temporal import flicker_loss  # noqa: E402
+from training.temporal import DRIFT, drifted, flicker_loss  # noqa: E402
 from training.thresholds import best_threshold  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -219,6 +219,21 @@ def test_partners_are_one_scene_a_moment_later():
     assert torch.equal(batch.severity[4:6], batch.severity[6:8])
     assert not torch.equal(first, second), "no time passed"
     assert not torch.equal(batch.infrared[0], batch.infrared[2])
+
+
+def test_smoke_drifts_between_the_two_moments():
+    batch = sampler(0.3, partners=2).sample(8)
+    later = drifted(batch, np.random.default_rng(0))
+    for name in ("infrared", "visible"):
+        before, after = getattr(batch, name), getattr(later, name)
+        assert torch.equal(before[:-2], after[:-2]), "only the later moment changes"
+        change = after[-2:] - before[-2:]
+        assert 0 < float(change.abs().max()) <= 1.3 * DRIFT
+        steps = change.diff(dim=-1).abs()
+        assert float(steps.max()) < DRIFT / 4, "it is smooth"
+    assert torch.equal(batch.clean_visible, later.clean_visible) and torch.equal(batch.target, later.target)
+    none = sampler(0.3).sample(4)
+    assert drifted(none, np.random.default_rng(0)) is none
 
 
 def test_flicker_loss_allows_what_the_sources_do():

@@ -104,6 +104,20 @@ def test_many_sizes_do_not_pile_up():
     engine.close()
 
 
+def test_big_pictures_are_looked_at_at_half_the_resolution_and_keep_their_detail():
+    """What a picture of even 2x2 blocks gives is the same either way, but for the interpolation."""
+    infrared, visible = textured(5, 360, 640), textured(6, 360, 640)
+    big = [plane.repeat(2, axis=0).repeat(2, axis=1) for plane in (infrared, visible)]
+    auto, full = load_engine(threads=1), load_engine(threads=1, resolution="full")
+    small, halved = full.fuse(infrared, visible), auto.fuse(*big)
+    assert halved.luma.shape == (720, 1280) and halved.chroma_gain.shape == (90, 160)
+    assert np.abs(halved.luma[::2, ::2].astype(int) - small.luma).mean() < 3
+    assert halved.scores == pytest.approx(small.scores, abs=1e-4)
+    assert not np.array_equal(full.fuse(*big).luma, halved.luma)
+    # Below the limit nothing is halved.
+    assert np.array_equal(auto.fuse(infrared, visible).luma, small.luma)
+
+
 def test_precision():
     assert OpenVinoEngine("stream", "auto").precision == ("bf16" if HAS_BF16 else "fp32")
     with pytest.raises(EngineError, match="int8"):

@@ -53,8 +53,16 @@ def engines(folder: Path) -> tuple[Engine, Engine]:
     return load_engine(model, "openvino", "fp32", 1), load_engine(model, "torch")
 
 
+@pytest.fixture(scope="module")
+def halving(folder: Path) -> tuple[Engine, Engine]:
+    model = str(folder / "hd.xml")
+    return load_engine(model, "openvino", "fp32", 1, resolution="half"), load_engine(model, "torch", resolution="half")
+
+
+@pytest.mark.parametrize("pair", ["engines", "halving"])
 @pytest.mark.parametrize("size", SIZES)
-def test_engines_agree_in_everything(engines: tuple[Engine, Engine], size: tuple[int, int]):
+def test_engines_agree_in_everything(request: pytest.FixtureRequest, pair: str, size: tuple[int, int]):
+    engines = request.getfixturevalue(pair)
     infrared, visible = luma(3, size[1], size[0]), luma(40, size[1], size[0])
     given, expected = (engine.fuse(infrared, visible) for engine in engines)
     assert np.abs(given.luma.astype(int) - expected.luma.astype(int)).max() <= 1

@@ -225,10 +225,10 @@ def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
     fused, ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4))
     last = (ir + noise % 3, np.roll(vi, 1, axis=1))
     state = rng.uniform(0, 255, shape).astype(np.float32)
-    moved, expected = reference.steady(fused, (ir, vi), last, state)
+    moved, expected = reference.steady(fused, (ir, vi), last, 0.15, state)
     out = np.empty(shape, np.uint8)
     planes = [laid_out(plane, layout) for plane in (fused, ir, vi, *last)]
-    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), state, out)
+    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.15, state, out)
     assert np.array_equal(state, moved) and np.array_equal(out, expected)
 
 
@@ -238,12 +238,12 @@ def test_steady_calms_noise_where_nothing_moves_and_follows_what_does() -> None:
     state = np.full(ir.shape, 100, np.float32)
     out, spread = np.empty(ir.shape, np.uint8), []
     for _ in range(80):
-        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), state, out)
+        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.15, state, out)
         spread.append(float(state.std()))
     assert 0.22 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.34
     moved = vi.copy()
     moved[:, 30:] = 180
-    steady(moved, (ir, moved), (ir, vi), state, out)
+    steady(moved, (ir, moved), (ir, vi), 0.15, state, out)
     assert (out[:, 32:] == 180).all() and (np.abs(out[:, :25].astype(int) - 100) <= 5).all()
 
 
@@ -366,10 +366,10 @@ def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> 
     """This process has filled the cache: a fresh one must find every CPU kernel there."""
     script = """
 import sys
-from kernels import agc, chroma, coverage, levels, palette, register, resize, steady
+from kernels import agc, chroma, coverage, level, levels, palette, register, resize, steady, unrest
 from numba.core.dispatcher import Dispatcher
 missed = []
-for module in (agc, chroma, coverage, levels, palette, register, resize, steady):
+for module in (agc, chroma, coverage, level, levels, palette, register, resize, steady, unrest):
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")

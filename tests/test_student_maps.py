@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
 from kernels.maps import FACTOR, PIXELS, apply_maps, pack_lumas
 
 sides = st.integers(1, 41)
@@ -120,3 +122,51 @@ def test_pack_lumas_refuses(infrared: NDArray, visible: NDArray, out: NDArray):
 def test_apply_maps_refuses(maps: NDArray, out: NDArray):
     with pytest.raises(ValueError, match=r"out|maps"):
         apply_maps(maps, GREY, GREY, out)
+
+
+def halved(plane: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Means of 2x2 pixels; the last row and column of odd sides count twice."""
+    even = np.pad(plane, ((0, plane.shape[0] % 2), (0, plane.shape[1] % 2)), mode="edge").astype(np.float64)
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def doubled(plane: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Each pixel becomes two by two, bilinearly, as OpenCV does it."""
+    return cv2.resize(plane, (2 * plane.shape[1], 2 * plane.shape[0]), interpolation=cv2.INTER_LINEAR)[:height, :width]
+
+
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, st.integers(0, 2), st.integers(0, 2), seeds)
+def test_pack_lumas_halved(height: int, width: int, more_y: int, more_x: int, seed: int):
+    infrared, visible = planes(seed, height, width)
+    rows, columns = halved_size(height), halved_size(width)
+    out = np.full((blocks_of(rows) + more_y, blocks_of(columns) + more_x, 2 * PIXELS), np.nan, np.float32)
+    pack_lumas_halved(infrared, visible, out)
+    pad = ((0, out.shape[0] * FACTOR - rows), (0, out.shape[1] * FACTOR - columns))
+    for index, plane in enumerate((infrared, visible)):
+        expected = unshuffled(np.pad(halved(plane), pad, mode="edge")) / 255
+        np.testing.assert_allclose(out[..., index * PIXELS : (index + 1) * PIXELS], expected, atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sides, sides, st.integers(0, 2), st.integers(0, 2), seeds)
+def test_apply_maps_doubled(height: int, width: int, more_y: int, more_x: int, seed: int):
+    infrared, visible = planes(seed, height, width)
+    rows, columns = halved_size(height), halved_size(width)
+    shape = (blocks_of(rows) + more_y, blocks_of(columns) + more_x, 3 * PIXELS)
+    maps = np.random.default_rng(seed + 1).normal(0.4, 0.3, shape).astype(np.float32)
+    out = np.empty((height, width), np.uint8)
+    apply_maps_doubled(maps, infrared, visible, out)
+    of_infrared, of_visible, residual = (
+        doubled(shuffled(maps[..., k * PIXELS : (k + 1) * PIXELS])[:rows, :columns].astype(np.float64), height, width)
+        for k in range(3)
+    )
+    exact = np.clip(of_infrared * infrared + of_visible * visible + 255 * residual, 0, 255)
+    assert np.abs(out - exact).max() <= 0.501
+
+
+def test_halved_kernels_refuse_blocks_that_do_not_cover():
+    with pytest.raises(ValueError, match="out"):
+        pack_lumas_halved(GREY, GREY, np.zeros((1, 2, 32), np.float32))
+    with pytest.raises(ValueError, match="maps"):
+        apply_maps_doubled(np.zeros((2, 1, 48), np.float32), GREY, GREY, GREY.copy())

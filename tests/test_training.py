@@ -29,13 +29,16 @@ from training.loop import Run, cosine_rate, gradient_shares  # noqa: E402
 from training.losses import (  # noqa: E402
     KIND_FACTORS,
     LossWeights,
+    edge_loss,
     fidelity_loss,
     gradient_loss,
     picture_weights,
+    sobel,
     ssim_loss,
     task_losses,
     weighted_terms,
 )
+from training.metrics.edge import qabf  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -167,11 +170,25 @@ def test_weights_that_are_none(tmp_path: Path):
 
 def test_a_perfect_fusion_costs_nothing():
     image = tensor(5)
-    assert gradient_loss(image, image, image) == 0
+    slopes = sobel(image)
+    assert gradient_loss(slopes, slopes, slopes) == 0
+    assert abs(float(edge_loss(slopes, slopes, slopes))) < 1e-3
     assert abs(float(ssim_loss(image, image, image))) < 1e-4
     # Its smoothed gain leaves a little even here.
     assert abs(float(fidelity_loss(image, image, image))) < 0.1
     assert task_losses(image, image, image, image)["intensity"] == 0
+
+
+def test_edge_loss_orders_fusions_as_the_metric_does():
+    """Mixtures of two scenes: what Qabf calls better must cost less."""
+    a, b = tensor(11), tensor(12)
+    infrared, visible = (np.ascontiguousarray(np.rint(image[0, 0].numpy() * 255), np.uint8) for image in (a, b))
+    costs, scores = [], []
+    for share in (0.0, 0.2, 0.5, 0.8, 1.0):
+        fused = share * a + (1 - share) * b
+        costs.append(float(edge_loss(sobel(fused), sobel(a), sobel(b))))
+        scores.append(qabf(infrared, visible, np.rint(fused[0, 0].numpy() * 255).astype(np.uint8)))
+    assert np.argsort(costs).tolist() == np.argsort(scores)[::-1].tolist()
 
 
 def test_losses_rise_with_damage_and_have_gradients():
@@ -222,7 +239,9 @@ def test_every_kind_of_degradation_has_its_weights(kind: str):
 def test_weights_are_of_known_kinds_and_combine_by_the_largest():
     assert set(KIND_FACTORS) == set(KINDS) == set(KIND_NAMES)
     weights = picture_weights(LossWeights(), [(Degradation("low_light", 0.5), Degradation("infrared_blur", 0.5))])
-    assert float(weights["intensity"]) == pytest.approx(4.5) and float(weights["gradient"]) == pytest.approx(9)
+    base = LossWeights()
+    assert float(weights["intensity"]) == pytest.approx(1.5 * base.intensity)
+    assert float(weights["gradient"]) == pytest.approx(1.5 * base.gradient)
 
 
 def test_gradient_shares_add_up():

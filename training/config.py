@@ -74,6 +74,8 @@ class StudentRunConfig(RunConfig):
     crop_px: Annotated[int, Field(ge=64, multiple_of=64)] = 128
     teacher: Path | None = None
     """Weights of the teacher; None: task losses alone."""
+    told: bool = True
+    """False: the teacher is told nothing of what was done to the pictures, for the ablation."""
     pool: Annotated[int, Field(ge=0)] = 0
     """Crops that are drawn (and shown to the teacher) once and then reused; 0: every step draws new ones."""
     pool_file: Path | None = None

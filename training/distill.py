@@ -22,7 +22,7 @@ from training.losses import picture_weights, task_losses, weighted_terms
 from training.pool import Pool, draw_batches, keep, teach, write_lessons
 from training.prior_scores import UNSURE_WHEN_DARK
 from training.sentences import SentenceBank, embeddings_for
-from training.temporal import flicker_loss
+from training.temporal import drifted, flicker_loss
 
 log = logging.getLogger("nightglass.training")
 
@@ -36,6 +36,7 @@ class Lessons:
     def __init__(self, config: StudentRunConfig, sampler: CropSampler, teacher: Teacher | None) -> None:
         self._config, self._sampler, self._teacher = config, sampler, teacher
         self._bank = SentenceBank() if teacher is not None and teacher.reads_text else None
+        self._neutral_share = 0.0 if config.told else 1.0
         self._pool = self._open() if config.pool else None
 
     def get(self, step: int) -> tuple[Batch, Lesson | None]:
@@ -44,7 +45,8 @@ class Lessons:
             batch = self._sampler.sample(self._config.batch)
             if self._teacher is None:
                 return batch, None
-            return batch, teach(self._teacher, batch, embeddings_for(self._bank, batch.degradations, self._sampler.rng))
+            told = embeddings_for(self._bank, batch.degradations, self._sampler.rng, self._neutral_share)
+            return batch, teach(self._teacher, batch, told)
         epoch, index = divmod(step, len(self._pool))
         order = np.random.default_rng((self._config.seed, epoch)).permutation(len(self._pool))
         return self._pool.get(int(order[index]), mirrored=epoch % 2 == 1)
@@ -62,7 +64,7 @@ class Lessons:
             return Pool(batches, [])
         path = config.lessons_file or config.run / "lessons.pt"
         if not path.exists():
-            keep(write_lessons(batches, self._teacher, self._bank, self._sampler.rng), path)
+            keep(write_lessons(batches, self._teacher, self._bank, self._sampler.rng, self._neutral_share), path)
         return Pool(batches, torch.load(path, weights_only=False)[:count])
 
 
@@ -100,6 +102,7 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     lessons = Lessons(config, sampler, teacher)
     for step in trainer.steps():
         batch, lesson = lessons.get(step)
+        batch = drifted(batch, np.random.default_rng((config.seed, step)))
         losses, terms = student_terms(config, student, adapters, batch, lesson)
         if trainer.logs(step):
             shares = gradient_shares(terms, list(student.parameters()))

@@ -60,10 +60,16 @@ def draw_batches(sampler: CropSampler, count: int, size: int) -> list[tuple[Stor
 
 
 def write_lessons(
-    batches: list[tuple[Stored, int]], teacher: Teacher, bank: SentenceBank | None, rng: np.random.Generator
+    batches: list[tuple[Stored, int]],
+    teacher: Teacher,
+    bank: SentenceBank | None,
+    rng: np.random.Generator,
+    neutral_share: float = 0.0,
 ) -> list[Stored]:
     """A teacher's answers to batches, on all processors at once; see ``embeddings_for`` for what it hears."""
-    sentences = [embeddings_for(bank, degradations_of(stored["severity"].float()), rng) for stored, _ in batches]
+    sentences = [
+        embeddings_for(bank, degradations_of(stored["severity"].float()), rng, neutral_share) for stored, _ in batches
+    ]
     pool = Pool(batches, [])
 
     def one(number: int) -> Stored:

@@ -32,6 +32,7 @@ from training.distill import LIKE_NIGHT
 from training.distillation import prior_loss, severity_loss
 from training.loop import seed_all
 from training.sentences import SentenceBank
+from training.skies import with_open_areas
 from training.thresholds import best_threshold
 
 log = logging.getLogger("nightglass.training")
@@ -40,6 +41,9 @@ SMALLEST_PX, LARGEST_PX = 256, 640
 CLEAN_SHARE, DOUBLE_SHARE = 0.3, 0.25
 GAMMA = (0.7, 1.4)
 """Exposure of the clean pictures varies by this much, so that a brightness alone is no degradation."""
+
+OPEN_SHARE = 0.3
+"""Share of the pictures that get an open sky or still water, see ``training.skies``."""
 
 BLOCKS = 128
 """Blocks of 8x8 pixels that are kept of each picture."""
@@ -131,7 +135,8 @@ def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
         plane[spans[0], spans[1]][:, flip].astype(np.float32) / np.float32(255)
         for plane in (pair.infrared, pair.visible)
     )
-    return infrared, visible ** np.float32(rng.uniform(*GAMMA))
+    visible = visible ** np.float32(rng.uniform(*GAMMA))
+    return with_open_areas(infrared, visible, rng) if rng.random() < OPEN_SHARE else (infrared, visible)
 
 
 def read_summary(student: Student, readings: Readings) -> Tensor:

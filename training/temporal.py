@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,6 +17,32 @@ RESTING = 4.0 / 255
 
 CALMER = 0.9
 """The fused picture is to be a little calmer than its noisier source."""
+
+
+DRIFT_CELLS = 5
+"""Corners of the field by which smoke and light drift over a crop, in each direction."""
+
+DRIFT = 3.0 / 255
+"""Largest drift between the two moments: below what counts as movement."""
+
+
+def drifted(batch: Batch, rng: np.random.Generator) -> Batch:
+    """The batch with a smooth field added to what is seen at the later moment, for each source on its own.
+
+    Noise is not all that a resting scene changes by: thin smoke and clouds drift, and a picture that is made of them at
+    twice the contrast flickers at twice the strength. What the fused picture is judged by stays as it is.
+    """
+    if not batch.partners:
+        return batch
+    shape = (batch.partners, 1, DRIFT_CELLS, DRIFT_CELLS)
+    seen = []
+    for source in (batch.infrared, batch.visible):
+        corners = torch.from_numpy(rng.uniform(-1, 1, shape).astype(np.float32))
+        strength = torch.from_numpy(rng.uniform(0, DRIFT, (batch.partners, 1, 1, 1)).astype(np.float32))
+        field = strength * F.interpolate(corners, source.shape[-2:], mode="bicubic", align_corners=True)
+        later = (source[-batch.partners :] + field).clamp(0, 1)
+        seen.append(torch.cat([source[: -batch.partners], later]))
+    return dataclasses.replace(batch, infrared=seen[0], visible=seen[1])
 
 
 def flicker_loss(batch: Batch, fused: Tensor) -> Tensor:

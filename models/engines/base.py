@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,18 @@ from models.outputs import CHROMA_FACTOR
 from models.prior import KIND_NAMES
 
 MIN_SIZE_PX = 16
+
+Resolution = Literal["auto", "full", "half"]
+"""``full``: the student looks at every pixel. ``half``: at half the width and height, and its weights are interpolated:
+a quarter of the work. ``auto``: ``half`` for pictures of ``BIG_PX`` or more."""
+
+BIG_PX = 800_000
+"""Pixels of a picture that counts as big: 1280x720 does, 1024x768 does not."""
+
+
+def halves(resolution: Resolution, height: int, width: int) -> bool:
+    """Whether the student looks at half the width and height of a picture."""
+    return resolution == "half" or (resolution == "auto" and height * width >= BIG_PX)
 
 
 class EngineError(RuntimeError):

@@ -13,7 +13,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult, check_lumas, named_scores
+from models.engines.base import EngineError, FusionResult, Resolution, check_lumas, halves, named_scores
 from models.prior import CODE_DIM
 from models.steering import steer_of
 
@@ -34,7 +34,7 @@ _MAX_SIZES = 2
 class _Graph:
     """One captured graph for one frame size, with its own input, outputs and pinned host buffers."""
 
-    def __init__(self, student: Student, height: int, width: int, dtype: torch.dtype) -> None:
+    def __init__(self, student: Student, height: int, width: int, dtype: torch.dtype, half: bool) -> None:
         device = torch.device("cuda")
         self.stream = torch.cuda.Stream()
         self.host_in = torch.empty((2, 1, height, width), dtype=torch.uint8, pin_memory=True)
@@ -44,11 +44,11 @@ class _Graph:
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             for _ in range(_WARM_UP_RUNS):
-                fuse_lumas(student, self._in, self._steer, dtype)
+                fuse_lumas(student, self._in, self._steer, dtype, half)
         self.stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph, stream=self.stream, capture_error_mode="thread_local"):
-            self._out = fuse_lumas(student, self._in, self._steer, dtype)
+            self._out = fuse_lumas(student, self._in, self._steer, dtype, half)
         self.host_out = tuple(torch.empty(out.shape, dtype=out.dtype, pin_memory=True) for out in self._out)
 
     def launch(self) -> None:
@@ -67,7 +67,9 @@ class CudaGraphEngine:
     name = "cuda_graph"
     parallel = 1
 
-    def __init__(self, model: str = "stream", precision: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, model: str = "stream", precision: str = "auto", threads: int = 0, resolution: Resolution = "auto"
+    ) -> None:
         """``precision``: fp16 (``auto``), bf16 or fp32. Raises EngineError, also where there is no GPU."""
         if not torch.cuda.is_available():
             raise EngineError("the cuda_graph engine needs an NVIDIA GPU and driver, torch sees none; use 'openvino'")
@@ -77,6 +79,7 @@ class CudaGraphEngine:
         self.model = model
         self.precision = "fp16" if precision == "auto" else precision
         self._dtype = types[precision]
+        self._resolution = resolution
         student = load_network(model)
         self._student = student.to("cuda", self._dtype, memory_format=torch.channels_last)
         self._graphs: OrderedDict[tuple[int, int], list[_Graph]] = OrderedDict()
@@ -91,7 +94,8 @@ class CudaGraphEngine:
         height, width = visible.shape
         key = (height, width)
         if key not in self._graphs:
-            self._graphs[key] = [_Graph(self._student, height, width, self._dtype) for _ in range(2)]
+            half = halves(self._resolution, height, width)
+            self._graphs[key] = [_Graph(self._student, height, width, self._dtype, half) for _ in range(2)]
             if len(self._graphs) > _MAX_SIZES:
                 self._graphs.popitem(last=False)
         self._graphs.move_to_end(key)

@@ -10,6 +10,7 @@ from torch import Tensor
 from models.checkpoint import load_student
 from models.engines.base import EngineError, chroma_gain_shape
 from models.geometry import padded_size
+from models.layers import blended, twice
 from models.student import Student
 from models.weights import weights_path
 
@@ -24,19 +25,33 @@ def load_network(model: str) -> Student:
     return student
 
 
-def fuse_lumas(student: Student, lumas: Tensor, steer: Tensor, dtype: torch.dtype) -> tuple[Tensor, ...]:
+def fuse_lumas(
+    student: Student, lumas: Tensor, steer: Tensor, dtype: torch.dtype, half: bool = False
+) -> tuple[Tensor, ...]:
     """What a ``FusionResult`` is made of, on the device of ``lumas``, which nothing here waits for: it can be captured.
 
     ``lumas``: uint8 (2, 1, H, W), infrared first. ``steer``: float32 (code + 1,), see ``models.steering.steer_of``.
-    ``dtype``: of ``student``. Gives the fused luma, uint8 (H, W), the chroma gain, float32 of ``chroma_gain_shape``,
-    the scores, float32 (kinds,), and the picture's own code, float32 (code,), all contiguous.
+    ``dtype``: of ``student``. ``half``: the student looks at half the width and height (``kernels.halved``).
+    Gives the fused luma, uint8 (H, W), the chroma gain, float32 of ``chroma_gain_shape``, the scores, float32 (kinds,),
+    and the picture's own code, float32 (code,), all contiguous.
     """
     height, width = lumas.shape[-2:]
-    pad = (0, padded_size(width) - width, 0, padded_size(height) - height)
-    both = F.pad(lumas.to(dtype) / 255, pad, mode="replicate")
-    output = student(both[0:1], both[1:2], steer[None].to(dtype))
-    luma = (output.luma[0, 0, :height, :width].float() * 255 + 0.5).clamp(0, 255).to(torch.uint8)
-    rows, columns = chroma_gain_shape(height, width)
-    gain = output.trunk.chroma_gain[0, 0, :rows, :columns].float()
+    both = lumas.to(dtype) / 255
+    seen = F.avg_pool2d(_padded(both, height + height % 2, width + width % 2), 2) if half else both
+    rows, columns = seen.shape[-2:]
+    seen = _padded(seen, padded_size(rows), padded_size(columns))
+    output = student(seen[0:1], seen[1:2], steer[None].to(dtype))
+    maps, gain = output.maps[..., :rows, :columns], output.trunk.chroma_gain
+    if half:
+        maps, gain = twice(maps)[..., :height, :width], F.interpolate(gain, scale_factor=2.0)
+    fused = blended(maps, both[0:1], both[1:2])
+    luma = (fused[0, 0].float() * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+    gain_rows, gain_columns = chroma_gain_shape(height, width)
     scores = torch.sigmoid(output.trunk.severity[0].float())
+    gain = gain[0, 0, :gain_rows, :gain_columns].float()
     return luma.contiguous(), gain.contiguous(), scores, output.trunk.code[0].float()
+
+
+def _padded(pictures: Tensor, height: int, width: int) -> Tensor:
+    """Pictures (n, 1, h, w) with the last row and column repeated up to a size."""
+    return F.pad(pictures, (0, width - pictures.shape[-1], 0, height - pictures.shape[-2]), mode="replicate")

@@ -13,8 +13,17 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
 from kernels.maps import apply_maps, pack_lumas
-from models.engines.base import EngineError, FusionResult, check_lumas, chroma_gain_shape, named_scores
+from models.engines.base import (
+    EngineError,
+    FusionResult,
+    Resolution,
+    check_lumas,
+    chroma_gain_shape,
+    halves,
+    named_scores,
+)
 from models.geometry import SHUFFLE, padded_size
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import KIND_NAMES
@@ -58,14 +67,22 @@ class OpenVinoEngine:
     name = "openvino"
 
     def __init__(
-        self, model: str = "stream", precision: str = "auto", threads: int = 0, *, throughput: bool = False
+        self,
+        model: str = "stream",
+        precision: str = "auto",
+        threads: int = 0,
+        *,
+        throughput: bool = False,
+        resolution: Resolution = "auto",
     ) -> None:
         """``threads``: inference threads, 0: all processors. ``throughput``: fuse as many pictures at once, each on one
-        thread, instead of one picture on all of them: no thread then waits for another. Raises EngineError.
+        thread, instead of one picture on all of them: no thread then waits for another. ``resolution``: at which the
+        student looks, see ``models.engines.base.Resolution``. Raises EngineError.
         """
         if precision not in ("auto", "fp32", "bf16"):
             raise EngineError(f"precision {precision!r}: the openvino engine runs fp32, and bf16 where the CPU has it")
         self.model = model
+        self._resolution = resolution
         self._core = ov.Core()
         abilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in abilities:
@@ -117,19 +134,22 @@ class OpenVinoEngine:
         check_lumas(infrared, visible)
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
-        with self._size(padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE).request() as (
+        half = halves(self._resolution, height, width)
+        rows, columns = (halved_size(height), halved_size(width)) if half else (height, width)
+        with self._size(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE).request() as (
             request,
             packed,
             steer,
         ):
-            pack_lumas(infrared, visible, packed[0])
+            (pack_lumas_halved if half else pack_lumas)(infrared, visible, packed[0])
             steer[0] = steer_of(code)
             request.infer()
             maps, gain, severity, own = (request.get_output_tensor(index).data[0] for index in range(len(OUTPUTS)))
-            apply_maps(maps, infrared, visible, luma)
-            rows, columns = chroma_gain_shape(height, width)
+            (apply_maps_doubled if half else apply_maps)(maps, infrared, visible, luma)
+            gain = gain[..., 0].repeat(2, axis=0).repeat(2, axis=1) if half else gain[..., 0]
+            gain_rows, gain_columns = chroma_gain_shape(height, width)
             # The next picture overwrites what the request gave.
-            return FusionResult(luma, gain[:rows, :columns, 0].copy(), named_scores(severity), own.copy())
+            return FusionResult(luma, gain[:gain_rows, :gain_columns].copy(), named_scores(severity), own.copy())
 
     def close(self) -> None:
         """Release memory and threads."""

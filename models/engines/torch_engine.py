@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.engines.base import EngineError, FusionResult, check_lumas, named_scores
+from models.engines.base import EngineError, FusionResult, Resolution, check_lumas, halves, named_scores
 from models.steering import steer_of
 
 try:
@@ -24,12 +24,15 @@ class TorchEngine:
     name = "torch"
     parallel = 1
 
-    def __init__(self, model: str = "stream", precision: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, model: str = "stream", precision: str = "auto", threads: int = 0, resolution: Resolution = "auto"
+    ) -> None:
         """``threads``: torch's threads on the CPU, 0: torch's own choice. Raises EngineError."""
         if precision not in ("auto", "fp32"):
             raise EngineError(f"precision {precision!r}: the torch engine runs fp32 only")
         self.model = model
         self.precision = "fp32"
+        self._resolution = resolution
         if threads:
             torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -44,7 +47,7 @@ class TorchEngine:
         check_lumas(infrared, visible)
         lumas = torch.from_numpy(np.stack([infrared, visible])[:, None]).to(self._device)
         steer = torch.from_numpy(steer_of(code)).to(self._device)
-        outputs = fuse_lumas(self._student, lumas, steer, torch.float32)
+        outputs = fuse_lumas(self._student, lumas, steer, torch.float32, halves(self._resolution, *visible.shape))
         luma, gain, scores, own = (out.cpu().numpy() for out in outputs)
         return FusionResult(luma, gain, named_scores(scores), own)
 

@@ -59,7 +59,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "fill_uncovered": lambda: fill_uncovered(luma, other, luma, out),
         "pack_lumas": lambda: pack_lumas(luma, other, packed),
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
-        "steady": lambda: steady(luma, (luma, other), (other, luma), state, out),
+        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.15, state, out),
         "apply_chroma_gain, one plane": lambda: apply_chroma_gain(small, gain, half),
         "halve": lambda: halve(luma, half),
         "resize, to half": lambda: resize(luma, half),

@@ -82,7 +82,9 @@ class Live:
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
         fusion = config.fusion
-        engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads)
+        engine = load_engine(
+            fusion.model, fusion.engine, fusion.precision, fusion.threads, resolution=fusion.resolution
+        )
         writers: list[Writer] = []
         try:
             readers = self._readers = {role: self._reader(role) for role in self._sources}

@@ -56,7 +56,9 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
     fusion = config.fusion
-    engine = load_engine(fusion.model, fusion.engine, fusion.precision, fusion.threads, throughput=True)
+    engine = load_engine(
+        fusion.model, fusion.engine, fusion.precision, fusion.threads, throughput=True, resolution=fusion.resolution
+    )
     try:
         for reader in readers.values():
             reader.start()
