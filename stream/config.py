@@ -100,6 +100,8 @@ class FusionConfig(StrictModel):
     """``natural``: the visible camera's colours as corrected by the student; ``plain``: as the camera gives them."""
     noise_reduction: bool = True
     """Calm the fused picture in time where neither camera sees anything move."""
+    shutter: bool = True
+    """Leave infrared out while it stands still because the thermal camera's shutter is closed."""
 
 
 class ComposeConfig(StrictModel):

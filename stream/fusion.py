@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from stream.frames import Frame, FramePair, FusedFrame, Prior
 from stream.normalize import Normalizer
 from stream.picture import full_range_chroma, full_range_luma
 from stream.prior import PriorTracker
+from stream.shutter import InfraredShare, ShutterWatch
 from stream.smoothing import step_share
 
 FEATHER_SHARE = 0.03
@@ -31,8 +33,9 @@ Size = tuple[int, int]
 class Prepared:
     """A pair in the visible camera's geometry, 8 bit, full range; a missing side is None.
 
-    ``sees``: what the student is given as infrared: visible stands in where infrared does not reach. ``code``: what
-    steers the student, from the frames that were steadied before this one was prepared; None: its own pictures do.
+    ``sees``: what the student is given as infrared: visible stands in where infrared does not reach, and while the
+    thermal camera's shutter is closed (``pair`` is then marked). ``code``: what steers the student, from the frames
+    that were steadied before this one was prepared; None: its own pictures do.
     """
 
     pair: FramePair
@@ -89,11 +92,13 @@ class FusionStage:
         *,
         chroma: ChromaMode = "natural",
         noise_reduction: bool = True,
+        shutter: bool = True,
         stills: bool = False,
     ) -> None:
         """``visible_size``: width and height of the visible pictures where they are known before the first one, so
         that infrared frames that come before it already have the output's size. ``chroma``: whether the student may
-        correct colours. ``noise_reduction``: calm the fused picture in time where both sources rest. ``stills``: the
+        correct colours. ``noise_reduction``: calm the fused picture in time where both sources rest. ``shutter``:
+        leave infrared out while it stands still because the thermal camera's shutter is closed. ``stills``: the
         pictures have nothing to do with each other, so what the student says of one is not smoothed by what it said of
         the last, nor is the picture.
         """
@@ -105,6 +110,8 @@ class FusionStage:
         self._chroma = chroma
         self._noise_reduction = noise_reduction
         self._stills = stills
+        self._shutter = ShutterWatch() if shutter and not stills else None
+        self._infrared_share = InfraredShare()
         self._prior = PriorTracker()
         self._gain = GainSmoother()
         self._steering = Steering()
@@ -127,9 +134,23 @@ class FusionStage:
         if infrared is not None and visible is not None and self._coverage is not None:
             sees = np.empty_like(visible)
             fill_uncovered(infrared, visible, self._coverage, sees)
+        pair, sees = self._without_frozen(pair, sees, visible)
         registered = self._clock.monotonic_ns()
         code = None if self._stills else self._steering.code
         return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6, code)
+
+    def _without_frozen(
+        self, pair: FramePair, sees: NDArray[np.uint8] | None, visible: NDArray[np.uint8] | None
+    ) -> tuple[FramePair, NDArray[np.uint8] | None]:
+        """The pair, marked if infrared stands still, and what the student sees: visible in place of what is frozen."""
+        if self._shutter is None or pair.infrared is None or visible is None or sees is None:
+            return pair, sees
+        frozen = self._shutter.push(pair.infrared.luma, pair.infrared.seq, pair.infrared.capture_ns)
+        self._infrared_share = self._infrared_share.moved(frozen, pair.capture_ns)
+        share = self._infrared_share.share
+        if share < 1:
+            sees = np.asarray(cv2.addWeighted(sees, share, visible, 1 - share, 0), np.uint8)
+        return (replace(pair, degraded="infrared_frozen") if frozen and pair.degraded == "none" else pair), sees
 
     def infer(self, prepared: Prepared) -> Inferred:
         """Run the student on a prepared pair. Raises EngineError."""

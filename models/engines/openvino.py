@@ -30,6 +30,9 @@ from models.prior import KIND_NAMES
 from models.steering import steer_of
 from models.weights import weights_path
 
+_MOST_PARALLEL = 16
+"""Pictures fused at once at most: each of many processors would otherwise hold one in memory."""
+
 _MAX_SIZES = 4
 """Compiled sizes kept; a folder of pictures of many sizes must not fill the memory."""
 
@@ -75,9 +78,9 @@ class OpenVinoEngine:
         throughput: bool = False,
         resolution: Resolution = "auto",
     ) -> None:
-        """``threads``: inference threads, 0: all processors. ``throughput``: fuse as many pictures at once, each on one
-        thread, instead of one picture on all of them: no thread then waits for another. ``resolution``: at which the
-        student looks, see ``models.engines.base.Resolution``. Raises EngineError.
+        """``threads``: inference threads, 0: all processors. ``throughput``: fuse as many pictures at once (up to 16),
+        each on one thread, instead of one picture on all of them: no thread then waits for another. ``resolution``: at
+        which the student looks, see ``models.engines.base.Resolution``. Raises EngineError.
         """
         if precision not in ("auto", "fp32", "bf16"):
             raise EngineError(f"precision {precision!r}: the openvino engine runs fp32, and bf16 where the CPU has it")
@@ -89,7 +92,7 @@ class OpenVinoEngine:
             raise EngineError(f"precision 'bf16': this CPU does not run it (it has {', '.join(abilities)}); use 'auto'")
         self.precision = "bf16" if precision == "bf16" or (precision == "auto" and "BF16" in abilities) else "fp32"
         self._threads = threads or os.cpu_count() or 1
-        self.parallel = self._threads if throughput else 1
+        self.parallel = min(self._threads, _MOST_PARALLEL) if throughput else 1
         try:
             self._network = self._core.read_model(weights_path(model, ".xml"))
         except RuntimeError as error:

@@ -44,5 +44,6 @@ def fusion_stage(
         None if visible.variable_size else (visible.width, visible.height),
         chroma=config.fusion.chroma,
         noise_reduction=config.fusion.noise_reduction,
+        shutter=config.fusion.shutter,
         stills=stills,
     )
