@@ -139,18 +139,17 @@ class Steadier:
     ) -> NDArray[np.uint8]:
         """The steadied picture, uint8 (H, W), as all three given. It starts anew with a picture of another size.
 
-        All three are kept until the next frame: they must not be changed before.
+        The sources are kept until the next frame: they must not be changed before.
         """
         out = fused.copy()
         if self._state is None or self._last is None or self._state.shape != fused.shape:
             self._state = fused.astype(np.float32)
             self._level, self._unrest = LevelLimiter(), UnrestMeter()
-            self._unrest.push(fused, infrared, visible)
         else:
-            slowest = self._unrest.push(fused, infrared, visible)
-            steady(fused, (infrared, visible), self._last, slowest, self._state, out)
+            steady(fused, (infrared, visible), self._last, self._unrest.share, self._state, out)
         self._last = (infrared, visible)
         shift = self._level.push(mean_level(self._state), mean_level(infrared), mean_level(visible))
         if shift:
             shifted(self._state, shift, out)
+        self._unrest.push(out, infrared, visible)
         return out

@@ -1,80 +1,76 @@
 """How much calmer the fused picture must become: its unrest where both sources rest, measured against theirs.
 
-A fused picture that sees further through haze or darkness also shows more of the sources' noise. How much more changes
-from scene to scene; noise reduction that is right for smoke would blur the fine ripples of a lake.
+A fused picture that sees further through haze or darkness also shows more of the sources' noise and of thin smoke's
+drift. How much more changes from scene to scene; noise reduction that is right for smoke would blur the fine ripples of
+a lake. So what is shown is measured, and the filter is set by it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
 from numpy.typing import NDArray
 
-from kernels.signatures import U8_IN
+STEP = 4
+"""Every so many-th pixel in each direction is looked at: enough for a mean over the picture."""
 
-ROW_STEP = 3
-"""Every so many-th row is looked at: enough for a mean over the picture."""
+WINDOW_FRAMES = 8
+"""Frames over which the deviation of each pixel is taken, as in ``training.flicker``."""
 
-RESTING = 5
-"""Largest change of a source's pixel, in grey levels, at which it may be noise."""
+STATIC_RANGE = 9
+"""Grey levels that a source's pixel may span in a window where it still counts as resting: noise, and slow drift."""
 
-MEMORY = 0.05
-"""Share of the newest frame in the running means: about 20 frames."""
+ENOUGH = 50
+"""Resting pixels without which a window says nothing."""
 
-CALMER = 0.92
-"""The fused picture is to be a little calmer than its noisier source."""
+CALMER = 0.96
+"""The fused picture is to be a little calmer than its less steady source."""
 
-STEEPNESS = 4
-"""A recursive filter takes noise to sqrt(share / (2 - share)); drifting smoke, which it also has to calm, by less."""
+STEEPNESS = 2.5
+"""Exponent by which the filter follows the measured ratio from window to window."""
 
-SMALLEST_SHARE, LARGEST_SHARE = 0.1, 0.7
+FIRST_SHARE, SMALLEST_SHARE, LARGEST_SHARE = 0.2, 0.04, 0.8
 
-_SUMS = types.UniTuple(types.float64, 4)
-
-
-@njit([_SUMS(U8_IN, U8_IN, U8_IN, U8_IN, U8_IN, U8_IN)], nogil=True, cache=True)
-def _changes(fused, infrared, visible, last_fused, last_infrared, last_visible):
-    of_fused, of_infrared, of_visible, count = np.zeros(4, np.int64)
-    for y in range(0, fused.shape[0], ROW_STEP):
-        for x in range(fused.shape[1]):
-            ir = abs(np.int32(infrared[y, x]) - np.int32(last_infrared[y, x]))
-            vi = abs(np.int32(visible[y, x]) - np.int32(last_visible[y, x]))
-            rests = np.int32((ir <= RESTING) & (vi <= RESTING))
-            of_fused += rests * abs(np.int32(fused[y, x]) - np.int32(last_fused[y, x]))
-            of_infrared += rests * ir
-            of_visible += rests * vi
-            count += rests
-    return float(of_fused), float(of_infrared), float(of_visible), float(count)
+Plane = NDArray[np.uint8]
 
 
 class UnrestMeter:
-    """Follows the unrest of a stream's fused picture and sources, and says how slowly resting places may follow."""
+    """Follows the unrest of a stream's shown picture and of its sources, and says how slowly resting places may follow.
+
+    ``share``: of a new picture, that a resting place takes, 0.04..0.8.
+    """
 
     def __init__(self) -> None:
-        self._last: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]] | None = None
-        self._means: NDArray[np.float64] | None = None
+        self.share = FIRST_SHARE
+        self._frames: list[NDArray[np.uint8]] = []
 
-    def push(self, fused: NDArray[np.uint8], infrared: NDArray[np.uint8], visible: NDArray[np.uint8]) -> float:
-        """The share of a new picture that a resting place takes, 0.1..0.7, see ``share_for``.
-
-        All uint8 (H, W), and kept until the next call: they must not be changed before.
-        """
-        now = (fused, infrared, visible)
-        if self._last is not None and self._last[0].shape == fused.shape:
-            *sums, count = _changes(*now, *self._last)
-            if count:
-                means = np.array(sums) / count
-                self._means = means if self._means is None else self._means + MEMORY * (means - self._means)
-        self._last = now
-        return SMALLEST_SHARE if self._means is None else share_for(*self._means)
+    def push(self, shown: Plane, infrared: Plane, visible: Plane) -> None:
+        """Note a picture as it is shown, and its sources, all uint8 (H, W); they may be changed afterwards."""
+        self._frames.append(np.stack([plane[::STEP, ::STEP] for plane in (shown, infrared, visible)]))
+        if len(self._frames) == WINDOW_FRAMES:
+            self.share = next_share(self.share, *_unrest(np.stack(self._frames)))
+            self._frames.clear()
 
 
-def share_for(fused: float, infrared: float, visible: float) -> float:
-    """Share of a new picture in a resting place, from mean changes of all three in grey levels a frame.
+def _unrest(window: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean deviation where both sources rest, in grey levels: of what is shown, and of the less steady source.
 
-    The larger, the less the fused picture changes beyond the less steady source; without any change it is largest.
+    ``window``: uint8 (frames, 3, h, w), what is shown first. Both are 0 where hardly anything rests.
     """
-    if fused <= 0:
-        return LARGEST_SHARE
-    calm = min(1.0, CALMER * max(infrared, visible) / fused)
-    return float(min(max(calm**STEEPNESS, SMALLEST_SHARE), LARGEST_SHARE))
+    spans = window[:, 1:].max(axis=0) - window[:, 1:].min(axis=0)
+    resting = (spans <= STATIC_RANGE).all(axis=0)
+    if np.count_nonzero(resting) < ENOUGH:
+        return 0.0, 0.0
+    shown, infrared, visible = window[:, :, resting].astype(np.float32).std(axis=0).mean(axis=-1).tolist()
+    return shown, max(infrared, visible)
+
+
+def next_share(share: float, shown: float, source: float) -> float:
+    """The next window's share, from this one's and from the mean deviations of what is shown and of the sources.
+
+    Lower where what is shown is less calm than it is to be, higher where it is calmer than it need be.
+    """
+    if shown <= 0 or source <= 0:
+        return share
+    ratio = min(CALMER * source / shown, 2.0)
+    factor = min(max(ratio**STEEPNESS, 0.5), 1.5)
+    return min(max(share * factor, SMALLEST_SHARE), LARGEST_SHARE)

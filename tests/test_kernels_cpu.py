@@ -366,10 +366,10 @@ def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> 
     """This process has filled the cache: a fresh one must find every CPU kernel there."""
     script = """
 import sys
-from kernels import agc, chroma, coverage, level, levels, palette, register, resize, steady, unrest
+from kernels import agc, chroma, coverage, level, levels, palette, register, resize, steady
 from numba.core.dispatcher import Dispatcher
 missed = []
-for module in (agc, chroma, coverage, level, levels, palette, register, resize, steady, unrest):
+for module in (agc, chroma, coverage, level, levels, palette, register, resize, steady):
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")
