@@ -8,7 +8,8 @@ straight from the sources and not through the narrow network::
 
 What the teacher reads in a sentence, the student reads in the pictures: averages of its coarse features, and of probes
 of the finest detail, give a code of the same form as the teacher's (the prior). It modulates the coarse and the detail
-branch, and helps to tell the kinds of degradation. Nothing else looks at the whole frame: statistics of it (instance
+branch. A second reader of the same form tells the kinds of degradation: it is taught on whole pictures, apart from the
+rest, which has learned to obey the first as it is. Nothing else looks at the whole frame: statistics of it (instance
 norm, stretching) make video flicker. In a video the code of the frames before, smoothed in time, steers the next one.
 """
 
@@ -78,6 +79,27 @@ class StudentOutput:
     trunk: Trunk
 
 
+class Probes(nn.Module):
+    """What shows in fine detail, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4).
+
+    Noise, blur and stripes show in the finest detail, which the coarse features have no use for. One block of 8x8
+    pixels in four is probed for it: enough for an average, and next to no work.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.probe = nn.Conv2d(2 * SHUFFLE * SHUFFLE, PROBES, PROBE_CELLS, stride=2 * PROBE_CELLS, groups=2)
+        self.weigh = nn.Conv2d(PROBES, PROBES, 1)
+
+    def forward(self, packed: Tensor) -> Tensor:
+        """Features, at least 0."""
+        return F.relu(self.weigh(self.probe(packed).abs()))
+
+
+def _reader(summary: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(summary, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
+
+
 class Student(nn.Module):
     """See the module's text. H and W must be multiples of ``models.geometry.SIZE_MULTIPLE``."""
 
@@ -92,12 +114,11 @@ class Student(nn.Module):
         self.coarse = nn.Conv2d(2 * coarse, 2 * cross, 3, stride=2, padding=1, groups=2)
         self.cross = CrossFusion(cross, 2 * cross, preset.heads)
         self.context = nn.Conv2d(2 * cross, 2 * cross, 3, padding=1)
-        # Noise, blur and stripes show in the finest detail, which the coarse features have no use for. One block of 8x8
-        # pixels in four is probed for it: enough for an average, and next to no work.
-        self.probe = nn.Conv2d(2 * unshuffled, PROBES, PROBE_CELLS, stride=2 * PROBE_CELLS, groups=2)
-        self.weigh = nn.Conv2d(PROBES, PROBES, 1)
         summary = 2 * coarse + 2 * cross + PROBES
-        self.read = nn.Sequential(nn.Linear(summary, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
+        self.probes = Probes()
+        self.read = _reader(summary)
+        self.kinds_probes = Probes()
+        self.kinds_read = _reader(summary)
         self.judge = nn.Sequential(nn.Linear(CODE_DIM + summary, 64), nn.ReLU(), nn.Linear(64, len(KIND_NAMES)))
         self.modulate = Modulate(CODE_DIM, 2 * cross)
         self.modulate_detail = Modulate(CODE_DIM, dim)
@@ -122,8 +143,9 @@ class Student(nn.Module):
         """
         eighth = F.relu(self.descend(packed))
         sixteenth = F.relu(self.coarse(eighth))
-        summary = torch.cat([_mean(eighth), _mean(sixteenth), _mean(self.evidence(packed))], dim=1)
-        code, severity = self.judged(summary)
+        coarse = torch.cat([_mean(eighth), _mean(sixteenth)], dim=1)
+        code = self.read(torch.cat([coarse, _mean(self.probes(packed))], dim=1))
+        _, severity = self.judged(torch.cat([coarse, _mean(self.kinds_probes(packed))], dim=1))
         followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         infrared, visible = sixteenth.chunk(2, dim=1)
         sixteenth = sixteenth + self.cross(infrared, visible)
@@ -138,13 +160,9 @@ class Student(nn.Module):
         return Trunk(self.head(x), chroma_gain, code, severity, eighth, sixteenth)
 
     def judged(self, summary: Tensor) -> tuple[Tensor, Tensor]:
-        """Code (B, code) and logits by kind (B, kinds), read from a summary (B, features)."""
-        code = self.read(summary)
+        """From a summary (B, features) with the evidence of ``kinds_probes``: a code (B, code), logits (B, kinds)."""
+        code = self.kinds_read(summary)
         return code, self.judge(torch.cat([code, summary], dim=1))
-
-    def evidence(self, packed: Tensor) -> Tensor:
-        """What shows in fine detail, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4)."""
-        return F.relu(self.weigh(self.probe(packed).abs()))
 
     def coarse_summary(self, packed: Tensor) -> Tensor:
         """Averages of the coarse features of unshuffled lumas, (B, features): the first part of the summary."""

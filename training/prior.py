@@ -1,11 +1,10 @@
-"""Teach a trained student's prior on whole pictures: ``python -m training prior``.
+"""Teach a trained student to tell the kinds of degradation, on whole pictures: ``python -m training prior``.
 
 Distillation works on small crops, of which the prior sees averages; live it sees whole pictures, whose averages are
-calmer and mix more. The rest of the network is left alone: what the prior sees of many degraded training pictures is
-computed once, and only the few layers that read it are trained on, towards the kinds of degradation. With a teacher the
-code and its probes are trained too, towards the teacher's code for the true sentence; without one they are left alone,
-because the rest of the network has learned to obey the code as it is. A third of the pictures is kept apart and decides
-where each kind's threshold lies (``training.thresholds``).
+calmer and mix more. What the reader of kinds sees of many degraded training pictures is computed once, and only its few
+layers are trained on; with a teacher, its code is drawn towards the teacher's for the true sentence. The rest of the
+network, and the reader that steers it, are left alone. A third of the pictures is kept apart and decides where each
+kind's threshold lies (``training.thresholds``).
 """
 
 from __future__ import annotations
@@ -140,8 +139,8 @@ def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
 
 
 def read_summary(student: Student, readings: Readings) -> Tensor:
-    """The summary as ``Student.trunk`` makes it, (n, features), from the blocks that were kept."""
-    evidence = student.evidence(readings.blocks.flatten(0, 1).float()).flatten(1)
+    """The summary of the reader of kinds as ``Student.trunk`` makes it, (n, features), from the blocks that were kept."""
+    evidence = student.kinds_probes(readings.blocks.flatten(0, 1).float()).flatten(1)
     return torch.cat([readings.coarse, evidence.unflatten(0, readings.blocks.shape[:2]).mean(dim=1)], dim=1)
 
 
@@ -157,7 +156,7 @@ def train_judge(student: Student, readings: Readings, steps: int) -> float:
     """
     with torch.no_grad():
         summary = torch.cat([read_summary(student, readings.rows(rows)) for rows in _in_parts(readings)])
-        seen = torch.cat([student.read(summary), summary], dim=1)
+        seen = torch.cat([student.kinds_read(summary), summary], dim=1)
     mean, spread = seen.mean(dim=0), seen.std(dim=0).clamp_min(1e-6)
     seen = (seen - mean) / spread
     judge, first = student.judge, student.judge[0]
@@ -177,17 +176,15 @@ def train_judge(student: Student, readings: Readings, steps: int) -> float:
     return last
 
 
-def train_with_teacher(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
-    """Train probes, code and judge in place, the code towards the teacher's; the mean of the last losses."""
-    assert readings.code is not None
-    layers = (student.probe, student.weigh, student.read, student.judge)
+def train_reader(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
+    """Train the reader of kinds in place, its code towards the teacher's if that is known; mean of the last losses."""
+    layers = (student.kinds_probes, student.kinds_read, student.judge)
 
     def loss_of(rows: Tensor) -> Tensor:
         batch = readings.rows(rows)
-        assert batch.code is not None
         code, logits = student.judged(read_summary(student, batch))
         known = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
-        return known + code_weight * prior_loss(code, batch.code).mean()
+        return known if batch.code is None else known + code_weight * prior_loss(code, batch.code).mean()
 
     parameters = [parameter for layer in layers for parameter in layer.parameters()]
     return _descend(parameters, loss_of, len(readings.coarse), steps)
@@ -248,11 +245,8 @@ def main(argv: list[str] | None = None) -> int:
     training, apart = split(load_pairs(args.data))
     readings = read_pictures(student, training, args.pictures, rng, teacher)
     checked = read_pictures(student, apart, max(200, args.pictures // 3), rng, teacher)
-    if readings.code is None:
-        loss = train_judge(student, readings, args.steps)
-    else:
-        loss = train_with_teacher(student, readings, args.steps, args.code_weight)
-        train_judge(student, readings, args.steps)
+    train_reader(student, readings, args.steps, args.code_weight)
+    loss = train_judge(student, readings, args.steps)
     log.info("loss %.4f", loss)
     for kind, (recall, alarms) in move_thresholds(student, checked).items():
         print(f"{kind:<16} found {recall:6.1%}   false alarms {alarms:6.1%}")
