@@ -70,7 +70,8 @@ def test_engines_agree_in_everything(request: pytest.FixtureRequest, pair: str, 
     assert given.chroma_gain.shape == expected.chroma_gain.shape == (-(-size[0] // 8), -(-size[1] // 8))
     assert given.chroma_gain.dtype == expected.chroma_gain.dtype == np.float32
     assert np.abs(given.chroma_gain - expected.chroma_gain).max() < 1e-4
-    assert np.ptp(given.chroma_gain) > 1e-3, "the same gain everywhere compares nothing"
+    if pair == "engines" or min(size) > 16:  # a halved 16x16 picture has one gain
+        assert np.ptp(given.chroma_gain) > 1e-3, "the same gain everywhere compares nothing"
     assert tuple(given.scores) == tuple(expected.scores) == tuple(KINDS)
     assert given.scores == pytest.approx(expected.scores, abs=1e-4)
     assert np.ptp(list(given.scores.values())) > 0.05

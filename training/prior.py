@@ -139,7 +139,7 @@ def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
 
 
 def read_summary(student: Student, readings: Readings) -> Tensor:
-    """The summary of the reader of kinds as ``Student.trunk`` makes it, (n, features), from the blocks that were kept."""
+    """The summary of the reader of kinds, as ``Student.trunk`` makes it, from the blocks kept: (n, features)."""
     evidence = student.kinds_probes(readings.blocks.flatten(0, 1).float()).flatten(1)
     return torch.cat([readings.coarse, evidence.unflatten(0, readings.blocks.shape[:2]).mean(dim=1)], dim=1)
 
