@@ -184,7 +184,7 @@ def task_losses(
 
     Sources are the clean ones; ``target`` is the brightness to aim for, see ``training.targets``.
     """
-    slopes = [sobel(image) for image in (fused, infrared, visible)]
+    slopes = sobel(fused), sobel(infrared), sobel(visible)
     return {
         "intensity": _mean((fused - target).abs()),
         "gradient": gradient_loss(*slopes, detail_gain),
