@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from models.checkpoint import load_student, load_teacher
 from models.geometry import SHUFFLE, padded_size
+from models.outputs import INPUTS
+from models.steering import steer_of
 from models.teacher import EMBEDDING_DIM, Teacher
 from models.weights import weights_path
 
@@ -61,8 +63,8 @@ def _teacher_request(
 def _student_request(name: str, width: int, height: int, threads: int) -> tuple[ov.InferRequest, list[np.ndarray]]:
     shape = [1, padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE, 2 * SHUFFLE * SHUFFLE]
     network = ov.Core().read_model(weights_path(name, ".xml"))
-    network.reshape(shape)
-    return _request(network, threads), [np.random.default_rng(0).random(shape, np.float32)]
+    network.reshape({INPUTS[0]: shape})
+    return _request(network, threads), [np.random.default_rng(0).random(shape, np.float32), steer_of(None)[None]]
 
 
 def _times_ms(request: ov.InferRequest, inputs: list[np.ndarray], times: list[float]) -> None:
