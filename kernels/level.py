@@ -18,7 +18,7 @@ LARGEST_STEP = 0.4
 """Grey levels by which the mean may change from frame to frame beyond the larger change of the sources' means."""
 
 LARGEST_SHIFT = 16.0
-"""A picture that would have to be shifted further is another scene: it is shown as it is."""
+"""A picture that would have to be shifted further is another scene, and is shown nearly as it is."""
 
 
 ACROSS, DOWN = f32(0.7548776662), f32(0.5698402910)
@@ -38,8 +38,7 @@ class LevelLimiter:
             shown, last_infrared, last_visible = self._last
             allowed = LARGEST_STEP + max(abs(infrared - last_infrared), abs(visible - last_visible))
             shift = min(max(fused, shown - allowed), shown + allowed) - fused
-        if abs(shift) > LARGEST_SHIFT:
-            shift = 0.0
+        shift = min(max(shift, -LARGEST_SHIFT), LARGEST_SHIFT)
         self._last = fused + shift, infrared, visible
         return shift
 
