@@ -14,11 +14,11 @@ from models.prior import CODE_DIM
 
 STEERING_TIME_CONSTANT_S = 1.0
 
-STRENGTH = np.float32(0.5)
+STRENGTH = np.float32(0.35)
 """How much of the code steers a video; a code of 0 says that nothing is known.
 
 One code holds for every place of a picture, and smoke does not: steered by all of it, thin smoke in one corner turned
-the whole picture to infrared. On the smoke videos of M3SVD half of it gives more VIF, Qabf, SSIM and less flicker.
+the whole picture to infrared. On the smoke videos of M3SVD a third of it gives more VIF, Qabf, SSIM and less flicker.
 """
 
 

@@ -120,12 +120,15 @@ def test_every_kernel_call_works_on_its_own():
         "agc",
         "chroma",
         "coverage",
+        "halved",
+        "level",
         "levels",
         "maps",
         "palette",
         "register",
         "resize",
         "steady",
+        "unrest",
     }, "a new kernel module: measure it too"
 
 

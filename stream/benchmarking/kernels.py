@@ -10,12 +10,15 @@ import numpy as np
 from kernels.agc import curve_to_lut, histogram, plateau_curve
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import fill_uncovered
+from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
+from kernels.level import mean_level, shifted
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
 from kernels.maps import FACTOR, PIXELS, apply_maps, pack_lumas
 from kernels.palette import colourise
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import resize
 from kernels.steady import steady
+from kernels.unrest import UnrestMeter
 from stream.benchmarking.inputs import textured_luma
 from stream.benchmarking.timing import measure_ms
 from stream.clock import Clock
@@ -46,6 +49,10 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     blocks = (HEIGHT_PX // FACTOR, WIDTH_PX // FACTOR)
     packed = np.empty((*blocks, 2 * PIXELS), np.float32)
     maps = np.full((*blocks, 3 * PIXELS), 0.3, np.float32)
+    fewer = (halved_size(HEIGHT_PX) // FACTOR, halved_size(WIDTH_PX) // FACTOR)
+    packed_half = np.empty((*fewer, 2 * PIXELS), np.float32)
+    maps_half = np.full((*fewer, 3 * PIXELS), 0.3, np.float32)
+    unrest = UnrestMeter()
     state = luma.astype(np.float32)
     gain = np.full((HEIGHT_PX // 16, WIDTH_PX // 16), 1.2, np.float32)
     return {
@@ -59,7 +66,12 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "fill_uncovered": lambda: fill_uncovered(luma, other, luma, out),
         "pack_lumas": lambda: pack_lumas(luma, other, packed),
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
+        "pack_lumas_halved": lambda: pack_lumas_halved(luma, other, packed_half),
+        "apply_maps_doubled": lambda: apply_maps_doubled(maps_half, luma, other, out),
         "steady": lambda: steady(luma, (luma, other), (other, luma), 0.15, state, out),
+        "mean_level": lambda: mean_level(luma),
+        "shifted": lambda: shifted(state, 0.4, out),
+        "unrest": lambda: unrest.push(luma, other, luma),
         "apply_chroma_gain, one plane": lambda: apply_chroma_gain(small, gain, half),
         "halve": lambda: halve(luma, half),
         "resize, to half": lambda: resize(luma, half),
