@@ -176,6 +176,7 @@ def test_each_distillation_term_moves_the_student():
         "gradient",
         "ssim",
         "fidelity",
+        "edges",
         "severity",
         "chroma",
         "temporal",
