@@ -25,37 +25,39 @@ def halved_size(side_px: int) -> int:
     return (side_px + 1) // 2
 
 
+_halved_size = njit(halved_size)
+
+
+@njit
+def _sum_rows(plane, top, line):
+    """Sums of 2x2 pixels of two rows; beyond the picture its last row and its last column of them are repeated."""
+    bottom = min(top + 1, plane.shape[0] - 1)
+    width = plane.shape[1]
+    whole = width // 2
+    for x in range(whole):
+        line[x] = f32(
+            np.int32(plane[top, 2 * x])
+            + np.int32(plane[top, 2 * x + 1])
+            + np.int32(plane[bottom, 2 * x])
+            + np.int32(plane[bottom, 2 * x + 1])
+        )
+    edge = (
+        line[whole - 1] if width % 2 == 0 else f32(2.0) * (f32(plane[top, width - 1]) + f32(plane[bottom, width - 1]))
+    )
+    for x in range(whole, line.shape[0]):
+        line[x] = edge
+
+
 @njit(void(U8_IN, U8_IN, BLOCKS_OUT), nogil=True, cache=True)
 def _pack_lumas_halved(infrared, visible, out):
-    height, width = infrared.shape
     scale = f32(0.25 / 255.0)
-    columns = out.shape[1] * FACTOR
-    line = np.empty((2, columns), np.float32)
-    whole = width // 2
+    line = np.empty((2, out.shape[1] * FACTOR), np.float32)
+    last = _halved_size(infrared.shape[0]) - 1
     for block_y in range(out.shape[0]):
         for sub_y in range(FACTOR):
-            # Beyond the picture its last row of 2x2 pixels is repeated, and so is its last column below.
-            top = 2 * min(block_y * FACTOR + sub_y, (height + 1) // 2 - 1)
-            bottom = min(top + 1, height - 1)
-            for x in range(whole):
-                line[0, x] = f32(
-                    np.int32(infrared[top, 2 * x])
-                    + np.int32(infrared[top, 2 * x + 1])
-                    + np.int32(infrared[bottom, 2 * x])
-                    + np.int32(infrared[bottom, 2 * x + 1])
-                )
-                line[1, x] = f32(
-                    np.int32(visible[top, 2 * x])
-                    + np.int32(visible[top, 2 * x + 1])
-                    + np.int32(visible[bottom, 2 * x])
-                    + np.int32(visible[bottom, 2 * x + 1])
-                )
-            for x in range(whole, columns):
-                last = width - 1
-                line[0, x] = f32(2.0) * (f32(infrared[top, last]) + f32(infrared[bottom, last]))
-                line[1, x] = f32(2.0) * (f32(visible[top, last]) + f32(visible[bottom, last]))
-                if width % 2 == 0:
-                    line[0, x], line[1, x] = line[0, whole - 1], line[1, whole - 1]
+            top = 2 * min(block_y * FACTOR + sub_y, last)
+            _sum_rows(infrared, top, line[0])
+            _sum_rows(visible, top, line[1])
             first = sub_y * FACTOR
             for block_x in range(out.shape[1]):
                 for sub_x in range(FACTOR):
@@ -67,7 +69,7 @@ def _pack_lumas_halved(infrared, visible, out):
 @njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
 def _apply_maps_doubled(maps, infrared, visible, out):
     height, width = out.shape
-    rows, columns = (height + 1) // 2, (width + 1) // 2
+    rows, columns = _halved_size(height), _halved_size(width)
     blocks = maps.shape[1]
     # One column more on either side, which repeats the outermost.
     line = np.empty((3, blocks * FACTOR + 2), np.float32)

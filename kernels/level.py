@@ -20,7 +20,6 @@ LARGEST_STEP = 0.4
 LARGEST_SHIFT = 16.0
 """A picture that would have to be shifted further is another scene, and is shown nearly as it is."""
 
-
 ACROSS, DOWN = f32(0.7548776662), f32(0.5698402910)
 """Steps of the pattern by which parts of a level are shared out: one over the plastic number, and over its square."""
 

@@ -141,11 +141,12 @@ class Steadier:
 
         The sources are kept until the next frame: they must not be changed before.
         """
-        out = fused.copy()
         if self._state is None or self._last is None or self._state.shape != fused.shape:
             self._state = fused.astype(np.float32)
             self._level, self._unrest = LevelLimiter(), UnrestMeter()
+            out = fused.copy()
         else:
+            out = np.empty_like(fused)
             steady(fused, (infrared, visible), self._last, self._unrest.share, self._state, out)
         self._last = (infrared, visible)
         shift = self._level.push(mean_level(self._state), mean_level(infrared), mean_level(visible))

@@ -264,7 +264,7 @@ class KeepingSink:
 @pytest.fixture
 def uneven(monkeypatch: pytest.MonkeyPatch) -> KeepingSink:
     sink = KeepingSink()
-    monkeypatch.setattr("stream.pipeline.offline.load_engine", lambda *_, **__: UnevenEngine())
+    monkeypatch.setattr("stream.pipeline.setup.load_engine", lambda *_, **__: UnevenEngine())
     monkeypatch.setattr("stream.pipeline.offline.open_sinks", lambda *_, **__: [sink])
     return sink
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from models.checkpoint import load_student
 from models.engines.base import EngineError, chroma_gain_shape
-from models.geometry import padded_size
+from models.geometry import SHUFFLE, padded_size
 from models.layers import blended, twice
-from models.student import Student
+from models.student import Student, packed_lumas
 from models.weights import weights_path
 
 
@@ -40,16 +40,16 @@ def fuse_lumas(
     seen = F.avg_pool2d(_padded(both, height + height % 2, width + width % 2), 2) if half else both
     rows, columns = seen.shape[-2:]
     seen = _padded(seen, padded_size(rows), padded_size(columns))
-    output = student(seen[0:1], seen[1:2], steer[None].to(dtype))
-    maps, gain = output.maps[..., :rows, :columns], output.trunk.chroma_gain
+    trunk = student.trunk(packed_lumas(seen[0:1], seen[1:2]), steer[None].to(dtype))
+    maps, gain = F.pixel_shuffle(trunk.maps, SHUFFLE)[..., :rows, :columns], trunk.chroma_gain
     if half:
         maps, gain = twice(maps)[..., :height, :width], F.interpolate(gain, scale_factor=2.0)
     fused = blended(maps, both[0:1], both[1:2])
     luma = (fused[0, 0].float() * 255 + 0.5).clamp(0, 255).to(torch.uint8)
     gain_rows, gain_columns = chroma_gain_shape(height, width)
-    scores = torch.sigmoid(output.trunk.severity[0].float())
+    scores = torch.sigmoid(trunk.severity[0].float())
     gain = gain[0, 0, :gain_rows, :gain_columns].float()
-    return luma.contiguous(), gain.contiguous(), scores, output.trunk.code[0].float()
+    return luma.contiguous(), gain.contiguous(), scores, trunk.code[0].float()
 
 
 def _padded(pictures: Tensor, height: int, width: int) -> Tensor:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from models.engines import load_engine
 from stream.buffers import Buffer, BufferClosed
 from stream.clock import Clock
 from stream.config import NightglassConfig, SourceConfig
@@ -16,7 +15,7 @@ from stream.frames import FramePair
 from stream.fusion import FusionStage
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
-from stream.pipeline.setup import calibration_of, fusion_stage, sync_config
+from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
@@ -81,10 +80,7 @@ class Live:
         config, clock, stats = self._config, self._clock, self._stats
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
-        fusion = config.fusion
-        engine = load_engine(
-            fusion.model, fusion.engine, fusion.precision, fusion.threads, resolution=fusion.resolution
-        )
+        engine = fusion_engine(config)
         writers: list[Writer] = []
         try:
             readers = self._readers = {role: self._reader(role) for role in self._sources}

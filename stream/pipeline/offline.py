@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from models.engines import load_engine
 from stream.buffers import Buffer, BufferClosed
 from stream.calibration import Calibration
 from stream.clock import Clock
@@ -20,7 +19,7 @@ from stream.fusion import FusionStage, Inferred
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
-from stream.pipeline.setup import calibration_of, fusion_stage, sync_config
+from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
@@ -55,10 +54,7 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
     readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
-    fusion = config.fusion
-    engine = load_engine(
-        fusion.model, fusion.engine, fusion.precision, fusion.threads, throughput=True, resolution=fusion.resolution
-    )
+    engine = fusion_engine(config, throughput=True)
     try:
         for reader in readers.values():
             reader.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.engines import Engine
+from models.engines import Engine, load_engine
 from stream.calibration import Calibration, load_calibration
 from stream.clock import Clock
 from stream.config import NightglassConfig, SyncConfig
@@ -23,6 +23,19 @@ def sync_config(config: NightglassConfig, calibration: Calibration | None) -> Sy
     if calibration is None or calibration.infrared_offset_ms is None or config.sync.infrared_offset_ms:
         return config.sync
     return config.sync.model_copy(update={"infrared_offset_ms": calibration.infrared_offset_ms})
+
+
+def fusion_engine(config: NightglassConfig, *, throughput: bool = False) -> Engine:
+    """The engine that the configuration asks for, see ``models.engines.load_engine``. Raises EngineError."""
+    fusion = config.fusion
+    return load_engine(
+        fusion.model,
+        fusion.engine,
+        fusion.precision,
+        fusion.threads,
+        throughput=throughput,
+        resolution=fusion.resolution,
+    )
 
 
 def fusion_stage(
