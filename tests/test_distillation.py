@@ -20,8 +20,9 @@ from models.teacher import EMBEDDING_DIM, PRESETS, Teacher, make_teacher  # noqa
 from training.config import DistillWeights, StudentRunConfig, TeacherRunConfig, load_run_config  # noqa: E402
 from training.data import Batch, CropSampler, Pair, chroma_cells  # noqa: E402
 from training.degradations import KINDS, Degradation  # noqa: E402
-from training.distill import LIKE_NIGHT, student_terms, train_student  # noqa: E402
+from training.distill import like_night, student_terms, train_student  # noqa: E402
 from training.distillation import Adapters, prior_loss, result_loss, severity_loss  # noqa: E402
+from training.losses import picture_weights  # noqa: E402
 from training.pool import Pool, draw_batches, keep, teach, write_lessons  # noqa: E402
 from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, embeddings_for, key_of  # noqa: E402
@@ -157,8 +158,9 @@ def test_a_lesson_learned_by_heart_costs_nothing():
 def test_severity_is_not_asked_where_night_answers_by_itself():
     logits = torch.full((1, len(KINDS)), 5.0)
     none, night = torch.zeros(1, len(KINDS)), torch.tensor([True])
-    every = severity_loss(logits, none, ~night, LIKE_NIGHT)
-    some = severity_loss(logits * ~LIKE_NIGHT * -1 + logits * LIKE_NIGHT, none, night, LIKE_NIGHT)
+    unsure = like_night(torch.device("cpu"))
+    every = severity_loss(logits, none, ~night, unsure)
+    some = severity_loss(logits * ~unsure * -1 + logits * unsure, none, night, unsure)
     assert every > 4 and some < 0.01, "it was blamed for calling a night dark"
 
 
@@ -170,13 +172,15 @@ def test_each_distillation_term_moves_the_student():
     lesson = teach(teacher, batch, told)
     adapters = Adapters(student.preset, teacher.preset)
     config = StudentRunConfig(run=Path("unused"))
-    losses, terms = student_terms(config, student, adapters, batch, lesson)
+    weights = picture_weights(config.losses, batch.degradations)
+    losses, terms = student_terms(config, student, adapters, batch, lesson, weights)
     names = {
         "intensity",
         "gradient",
         "ssim",
         "fidelity",
         "edges",
+        "warmth",
         "severity",
         "chroma",
         "temporal",
@@ -190,7 +194,7 @@ def test_each_distillation_term_moves_the_student():
         assert any(gradient is not None and gradient.any() for gradient in gradients), f"{name} teaches nothing"
     (gradient,) = torch.autograd.grad(terms["feature"], [adapters.eighth.weight])
     assert gradient.any(), "the adapters learn as well"
-    assert set(student_terms(config, student, None, batch, None)[0]) == names - {"result", "feature", "prior"}
+    assert set(student_terms(config, student, None, batch, None, weights)[0]) == names - {"result", "feature", "prior"}
 
 
 def test_a_pool_gives_the_batches_back(tmp_path: Path):

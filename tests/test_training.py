@@ -36,6 +36,7 @@ from training.losses import (  # noqa: E402
     sobel,
     ssim_loss,
     task_losses,
+    warmth_loss,
     weighted_terms,
 )
 from training.metrics.edge import qabf  # noqa: E402
@@ -200,6 +201,23 @@ def test_losses_rise_with_damage_and_have_gradients():
         assert loss > perfect[name] + 1e-3, name
         (gradient,) = torch.autograd.grad(loss, fused, retain_graph=True)
         assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0, name
+
+
+def test_warm_bodies_must_be_as_bright_as_in_infrared():
+    """Whatever is around them: neither a dark sky nor a bright one is asked for."""
+    infrared, night, day = (torch.full((1, 1, 128, 128), value) for value in (0.2, 0.05, 0.8))
+    infrared[..., 40:90, 50:66] = 0.7
+    shown = infrared.clone()
+    shown[..., 40:90, 50:66] = 0.76
+    hidden = infrared.clone()
+    hidden[..., 40:90, 50:66] = 0.1
+    before = day.clone()
+    before[..., 38:92, 48:68] = 0.8
+    assert float(warmth_loss(shown, infrared)) < 0.02
+    assert float(warmth_loss(before, infrared)) < 0.02, "what is brighter than warm is bright enough"
+    assert 0.02 < float(warmth_loss(infrared, infrared)) < 0.2, "a little more than infrared is wanted"
+    assert float(warmth_loss(hidden, infrared)) > 1
+    assert float(warmth_loss(night, night)) == 0, "nothing is warm"
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])

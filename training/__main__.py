@@ -9,6 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sentences": ("training.sentences", "embed the sentences that the teacher is trained with"),
     "teacher": ("training.teach", "train the text-guided teacher"),
     "distill": ("training.distill", "train a student"),
+    "together": ("training.together", "train teachers and students side by side on one GPU"),
     "ablate": ("training.ablate", "train students with and without teacher, and compare them"),
     "evaluate": ("training.evaluate", "quality metrics of fused pictures or of a model, beside trivial fusions"),
     "report": ("training.full_report", "everything about a student, and its teacher, in one folder"),

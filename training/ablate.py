@@ -37,10 +37,12 @@ class AblationConfig(StrictConfig):
 
     output: Path
     """Folder of all runs and of ``ablation.json`` and ``ablation.md``."""
-    base: StudentRunConfig
+    base: StudentRunConfig | None = None
     """What all arms have in common; its ``run`` is not used."""
-    arms: dict[str, dict[str, Any]]
+    arms: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Name -> keys of a student's run that differ in this arm."""
+    trained: dict[str, tuple[Path, ...]] = Field(default_factory=dict)
+    """Name -> weights that are there already, of one training each, as ``python -m training together`` leaves them."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1)
     test: tuple[str, ...] = ("msrs/test", "roadscene/test")
     every: Annotated[int, Field(gt=0)] = 8
@@ -49,6 +51,8 @@ class AblationConfig(StrictConfig):
 
     def run_of(self, arm: str, seed: int) -> StudentRunConfig:
         """The configuration of one run. Raises ValidationError for a key that a run does not have."""
+        if self.base is None:
+            raise ValueError("key 'base': needed for key 'arms'")
         own = self.base.model_dump() | {"run": self.output / f"{arm}-{seed}", "seed": seed} | self.arms[arm]
         return StudentRunConfig.model_validate(own)
 
@@ -104,13 +108,20 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config = load_run_config(args.config, AblationConfig)
     files = [file for name in config.test for file in list_pairs(args.data, name)[:: config.every]]
+    config.output.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[Scores]] = {}
+
+    def add(arm: str, weights: Path) -> None:
+        results.setdefault(arm, []).append(measure(weights, files, config.workers))
+        report = {"pictures": len(files), "arms": results}
+        (config.output / "ablation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+    for arm, trained in config.trained.items():
+        for weights in trained:
+            add(arm, weights)
     for seed in config.seeds:
         for arm in config.arms:
-            weights = train_student(config.run_of(arm, seed), args.data)
-            results.setdefault(arm, []).append(measure(weights, files, config.workers))
-            report = {"pictures": len(files), "seeds": config.seeds[: len(results[arm])], "arms": results}
-            (config.output / "ablation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            add(arm, train_student(config.run_of(arm, seed), args.data))
     text = as_table(results)
     (config.output / "ablation.md").write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from pathlib import Path
 
@@ -25,9 +26,6 @@ from training.sentences import SentenceBank, embeddings_for
 from training.temporal import drifted, flicker_loss
 
 log = logging.getLogger("nightglass.training")
-
-LIKE_NIGHT = torch.tensor([kind in UNSURE_WHEN_DARK for kind in KINDS])
-"""Kinds that a picture taken at night may show by itself."""
 
 
 class Lessons:
@@ -69,13 +67,21 @@ class Lessons:
 
 
 def student_terms(
-    config: StudentRunConfig, student: Student, adapters: Adapters | None, batch: Batch, lesson: Lesson | None
+    config: StudentRunConfig,
+    student: Student,
+    adapters: Adapters | None,
+    batch: Batch,
+    lesson: Lesson | None,
+    weights: dict[str, Tensor],
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Unweighted losses by name, (n,) each, and the weighted terms, whose sum is the loss."""
+    """Unweighted losses by name, (n,) each, and the weighted terms, whose sum is the loss.
+
+    ``weights``: of the task's terms, see ``training.losses.picture_weights``.
+    """
     out = student(batch.infrared, batch.visible)
     losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target, config.detail_gain)
-    weights = picture_weights(config.losses, batch.degradations, config.clean_weight)
-    losses["severity"] = severity_loss(out.trunk.severity, batch.severity, batch.dark, LIKE_NIGHT)
+    ambiguous = like_night(batch.severity.device)
+    losses["severity"] = severity_loss(out.trunk.severity, batch.severity, batch.dark, ambiguous)
     losses["chroma"] = chroma_loss(out.trunk.chroma_gain, batch.chroma_gain, batch.chroma_power)
     constants = {"severity": config.severity_weight, "chroma": config.chroma_weight}
     if batch.partners:
@@ -86,8 +92,14 @@ def student_terms(
         losses["feature"] = adapters(out, lesson)
         losses["prior"] = prior_loss(out.trunk.code, lesson.code)
         constants |= config.distill.model_dump()
-    weights |= {name: torch.full_like(losses[name], constant) for name, constant in constants.items()}
-    return losses, weighted_terms(losses, weights)
+    constant = {name: torch.full_like(losses[name], value) for name, value in constants.items()}
+    return losses, weighted_terms(losses, weights | constant)
+
+
+@functools.cache
+def like_night(device: torch.device) -> Tensor:
+    """Kinds that a picture taken at night may show by itself, bool (kinds,)."""
+    return torch.tensor([kind in UNSURE_WHEN_DARK for kind in KINDS], device=device)
 
 
 def train_student(config: StudentRunConfig, data_root: Path) -> Path:
@@ -103,7 +115,8 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     for step in trainer.steps():
         batch, lesson = lessons.get(step)
         batch = drifted(batch, np.random.default_rng((config.seed, step)))
-        losses, terms = student_terms(config, student, adapters, batch, lesson)
+        weights = picture_weights(config.losses, batch.degradations, config.clean_weight)
+        losses, terms = student_terms(config, student, adapters, batch, lesson, weights)
         if trainer.logs(step):
             shares = gradient_shares(terms, list(student.parameters()))
             trainer.log(step, losses, shares)

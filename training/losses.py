@@ -19,6 +19,18 @@ C2 = 0.03**2
 FLAT = 0.3 / 255
 """Slope that counts as none, in grey levels per pixel: it has no direction to keep."""
 
+INSIDE, AROUND = (1.5, 4), (10.0, 25)
+"""Sigma and radius, in pixels, of the means in a warm body and around it."""
+
+LUKEWARM = 0.08
+"""Contrast to its surroundings from which something counts as warm; at twice as much it counts fully."""
+
+GLOW = 0.08
+"""How much brighter than in infrared a warm body is to be, as a share of its contrast there."""
+
+NOTHING_WARM = 2e-4
+"""Mean warmth of a picture that is next to nothing: a few warm pixels are not to outweigh the rest."""
+
 MOST_KEPT = 1 / ((1 + math.exp(-8 * 0.5)) * (1 + math.exp(-11 * 0.2)))
 """What ``edge_loss`` finds of an edge that is kept altogether."""
 
@@ -48,10 +60,11 @@ def blur(image: Tensor, sigma_px: float, radius_px: int, stride: int = 1) -> Ten
 
 def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
     """Sobel derivatives, scaled to grey levels per pixel."""
-    smooth, slope = image.new_tensor([1.0, 2.0, 1.0]) / 4, image.new_tensor([-1.0, 0.0, 1.0]) / 2
     padded = F.pad(image, (1, 1, 1, 1), mode="reflect")
-    dx = F.conv2d(padded, (smooth[:, None] * slope[None, :])[None, None])
-    dy = F.conv2d(padded, (slope[:, None] * smooth[None, :])[None, None])
+    down = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    dx = (down[..., 2:] - down[..., :-2]) / 8
+    dy = (across[..., 2:, :] - across[..., :-2, :]) / 8
     return dx, dy
 
 
@@ -64,12 +77,13 @@ class LossWeights:
     ssim: float = 1.0
     fidelity: float = 0.6
     edges: float = 1.5
+    warmth: float = 1.5
 
 
-_BRIGHTNESS_LOST = LossWeights(1.5, 1.0, 1.0, 1.0, 1.0)
-_SHARPNESS_LOST = LossWeights(1.0, 1.5, 1.0, 1.5, 1.5)
-_CONTRAST_LOST = LossWeights(1.0, 1.0, 1.5, 1.5, 1.0)
-_CLUTTER_ADDED = LossWeights(1.0, 1.0, 1.0, 1.5, 1.0)
+_BRIGHTNESS_LOST = LossWeights(1.5, 1.0, 1.0, 1.0, 1.0, 1.0)
+_SHARPNESS_LOST = LossWeights(1.0, 1.5, 1.0, 1.5, 1.5, 1.0)
+_CONTRAST_LOST = LossWeights(1.0, 1.0, 1.5, 1.5, 1.0, 1.5)
+_CLUTTER_ADDED = LossWeights(1.0, 1.0, 1.0, 1.5, 1.0, 1.5)
 
 KIND_FACTORS: dict[str, LossWeights] = {
     "haze": _CONTRAST_LOST,
@@ -137,6 +151,22 @@ def edge_loss(fused: Slopes, infrared: Slopes, visible: Slopes, detail_gain: flo
     return 1 - _mean(kept) / (MOST_KEPT * _mean(present))
 
 
+def warmth_loss(fused: Tensor, infrared: Tensor) -> Tensor:
+    """How much darker than in infrared warm bodies are shown, relative to their contrast there; 0 is best, (B,).
+
+    Warm is what is clearly brighter in infrared than the mean of its surroundings. Without this term a network that is
+    unsure (noise, low contrast) shows people as the visible camera does: dark, in the dark. Only their brightness is
+    asked for, a little more of it than infrared has, since their surroundings may be brighter than in infrared. Asking
+    for contrast instead darkens what is around them: whole skies turned black.
+    """
+    inside = blur(infrared, *INSIDE)
+    own = inside - blur(infrared, *AROUND)
+    warm = ((own - LUKEWARM) / LUKEWARM).clamp(0, 1)
+    wanted = (inside + GLOW * own).clamp_max(1)
+    lost = (warm * F.relu(wanted - blur(fused, *INSIDE))).sum(dim=(1, 2, 3))
+    return lost / ((warm * own).sum(dim=(1, 2, 3)) + NOTHING_WARM * own[0].numel())
+
+
 def _strength(slopes: Slopes) -> Tensor:
     return torch.sqrt(slopes[0] ** 2 + slopes[1] ** 2 + FLAT**2)
 
@@ -191,6 +221,7 @@ def task_losses(
         "ssim": ssim_loss(fused, infrared, visible),
         "fidelity": fidelity_loss(fused, infrared, visible),
         "edges": edge_loss(*slopes, detail_gain),
+        "warmth": warmth_loss(fused, infrared),
     }
 
 

@@ -27,7 +27,7 @@ from models.student import PROBE_CELLS, Student, packed_lumas
 from models.teacher import Teacher
 from training.data import Pair, default_data_root, load_pairs
 from training.degradations import KINDS, apply, sample_degradations, severity_vector
-from training.distill import LIKE_NIGHT
+from training.distill import like_night
 from training.distillation import prior_loss, severity_loss
 from training.loop import seed_all
 from training.sentences import SentenceBank
@@ -167,7 +167,7 @@ def train_judge(student: Student, readings: Readings, steps: int) -> float:
         batch = readings.rows(rows)
         # A little noise stands for the pictures that are not in the training set.
         logits = judge(seen[rows] + 0.05 * torch.randn_like(seen[rows]))
-        return severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
+        return severity_loss(logits, batch.severity, batch.dark, like_night(logits.device)).mean()
 
     last = _descend(list(judge.parameters()), loss_of, len(seen), steps)
     with torch.no_grad():
@@ -183,7 +183,7 @@ def train_reader(student: Student, readings: Readings, steps: int, code_weight: 
     def loss_of(rows: Tensor) -> Tensor:
         batch = readings.rows(rows)
         code, logits = student.judged(read_summary(student, batch))
-        known = severity_loss(logits, batch.severity, batch.dark, LIKE_NIGHT).mean()
+        known = severity_loss(logits, batch.severity, batch.dark, like_night(logits.device)).mean()
         return known if batch.code is None else known + code_weight * prior_loss(code, batch.code).mean()
 
     parameters = [parameter for layer in layers for parameter in layer.parameters()]
@@ -215,7 +215,7 @@ def move_thresholds(student: Student, readings: Readings) -> dict[str, tuple[flo
     clean = (severity == 0).all(axis=1)
     found = {}
     for index, kind in enumerate(KIND_NAMES):
-        usable = clean & ~readings.dark.numpy() if LIKE_NIGHT[index] else clean
+        usable = clean & ~readings.dark.numpy() if like_night(torch.device("cpu"))[index] else clean
         there = severity[:, index] >= 0.3
         threshold = best_threshold(logits[usable, index], logits[there, index], FALSE_ALARMS)
         student.judge[-1].bias[index] -= threshold

@@ -85,6 +85,10 @@ class SentenceBank:
         """The embedding of the sentence that says nothing about the pictures, (dim,)."""
         return self.embeddings[self._rows[NEUTRAL][0]]
 
+    def rows_by_key(self) -> dict[Key, list[int]]:
+        """What is said -> rows of ``embeddings`` that say it."""
+        return {key: list(rows) for key, rows in self._rows.items()}
+
     def _pick(self, key: Key, rng: np.random.Generator) -> Tensor:
         rows = self._rows[key]
         return self.embeddings[rows[int(rng.integers(len(rows)))]]

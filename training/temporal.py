@@ -35,11 +35,18 @@ def drifted(batch: Batch, rng: np.random.Generator) -> Batch:
     if not batch.partners:
         return batch
     shape = (batch.partners, 1, DRIFT_CELLS, DRIFT_CELLS)
+    fields = []
+    for _ in range(2):
+        corners = rng.uniform(-1, 1, shape).astype(np.float32)
+        fields.append(corners * rng.uniform(0, 1, (batch.partners, 1, 1, 1)).astype(np.float32))
+    return drift(batch, torch.from_numpy(np.stack(fields)))
+
+
+def drift(batch: Batch, fields: Tensor) -> Batch:
+    """``drifted`` by given fields: -1..1 at ``DRIFT_CELLS`` corners, (2, partners, 1, cells, cells), infrared first."""
     seen = []
-    for source in (batch.infrared, batch.visible):
-        corners = torch.from_numpy(rng.uniform(-1, 1, shape).astype(np.float32))
-        strength = torch.from_numpy(rng.uniform(0, DRIFT, (batch.partners, 1, 1, 1)).astype(np.float32))
-        field = strength * F.interpolate(corners, source.shape[-2:], mode="bicubic", align_corners=True)
+    for source, corners in zip((batch.infrared, batch.visible), fields, strict=True):
+        field = DRIFT * F.interpolate(corners, source.shape[-2:], mode="bicubic", align_corners=True)
         later = (source[-batch.partners :] + field).clamp(0, 1)
         seen.append(torch.cat([source[: -batch.partners], later]))
     return dataclasses.replace(batch, infrared=seen[0], visible=seen[1])
