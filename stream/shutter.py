@@ -52,6 +52,7 @@ class ShutterWatch:
         self._runs: deque[int] = deque(maxlen=32)
         self._run = 0
         self._began_ns = 0
+        self._noted = False
         self._known = 0
         self._alive = 0
         self.frozen = False
@@ -76,17 +77,19 @@ class ShutterWatch:
         usual = float(np.percentile(self._changes, 25)) if self._changes else 0.0
         self._alive = self._alive + 1 if change > max(LEAST, ALIVE * usual) else 0
         if self._alive > 1 if self.frozen else change > max(LEAST, STILL * usual):
-            if self._run and not self.frozen:
+            if self._run and not self.frozen and not self._noted:
                 self._runs.append(self._run)
             self._changes.append(change)
-            self.frozen, self._run = False, 0
+            self.frozen, self._noted, self._run = False, False, 0
             return
         if not self._run:
             self._began_ns = capture_ns
         self._run += 1
         if capture_ns - self._began_ns > LONGEST_S * 1e9:
             self.frozen = False
-            self._runs.append(self._run)
+            if not self._noted:
+                self._runs.append(self._run)
+                self._noted = True
         elif self._known > LEARNING and len(self._changes) > LEARNING // 4 and usual > LEAST / STILL:
             self.frozen = self.frozen or self._run >= REPEATS + max(self._runs, default=0)
 

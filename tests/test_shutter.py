@@ -73,6 +73,13 @@ def test_a_slow_camera_in_a_fast_stream_does_not_stand_still():
     assert all(got[len(frames) + 5 :])
 
 
+def test_one_long_rest_counts_once_among_what_is_usual():
+    watch = ShutterWatch()
+    frames = [*living(60), *[living(1)[0]] * 400, *living(60, 1)]
+    frozen = [watch.push(frame, seq, seq * PERIOD_NS) for seq, frame in enumerate(frames)]
+    assert not frozen[-1] and len(watch._runs) == 1, "it pushes out what is known of other runs"
+
+
 def test_a_stream_without_noise_is_never_called_frozen():
     still = living(1)[0]
     assert not any(watched([still] * 300))

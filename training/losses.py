@@ -25,7 +25,7 @@ INSIDE, AROUND = (1.5, 4), (10.0, 25)
 LUKEWARM = 0.08
 """Contrast to its surroundings from which something counts as warm; at twice as much it counts fully."""
 
-GLOW = 0.08
+GLOW = 0.04
 """How much brighter than in infrared a warm body is to be, as a share of its contrast there."""
 
 NOTHING_WARM = 2e-4
@@ -77,7 +77,7 @@ class LossWeights:
     ssim: float = 1.0
     fidelity: float = 0.6
     edges: float = 1.5
-    warmth: float = 1.5
+    warmth: float = 0.8
 
 
 _BRIGHTNESS_LOST = LossWeights(1.5, 1.0, 1.0, 1.0, 1.0, 1.0)
