@@ -37,7 +37,8 @@ def _pack_lumas(infrared, visible, out):
             line[0, x] = f32(infrared[y, x]) * scale
         for x in range(width):
             line[1, x] = f32(visible[y, x]) * scale
-        line[:, width:] = line[:, width - 1 : width]
+        for x in range(width, blocks * FACTOR):
+            line[0, x], line[1, x] = line[0, width - 1], line[1, width - 1]
         block_y, first = row // FACTOR, (row % FACTOR) * FACTOR
         for block_x in range(blocks):
             for sub_x in range(FACTOR):
