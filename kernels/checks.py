@@ -21,6 +21,12 @@ def check_plane(
         raise ValueError(f"{name} must have shape {shape}, got {plane.shape}")
 
 
+def check_contiguous(name: str, plane: NDArray[Any]) -> None:
+    """Raise ValueError unless ``plane`` is C-contiguous."""
+    if not plane.flags.c_contiguous:
+        raise ValueError(f"{name} must be C-contiguous, got strides {plane.strides}")
+
+
 def check_lut(name: str, lut: NDArray[Any], length: int) -> None:
     """Raise ValueError unless ``lut`` is uint8 of shape (length,)."""
     if lut.dtype != np.uint8 or lut.shape != (length,):

@@ -62,6 +62,8 @@ def coverage_mask(
         raise ValueError(f"feather_px must not be negative, got {feather_px}")
     check_matrix(matrix)
     m = np.asarray(matrix, dtype=np.float64)
+    if _reaches_corners(m, infrared_shape, visible_shape):
+        return np.full(visible_shape, 255, np.uint8)
     y, x = np.mgrid[0 : visible_shape[0], 0 : visible_shape[1]].astype(np.float64)
     w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
     # Pixels within rounding of the horizon count as behind it: their positions would be noise.
@@ -79,3 +81,17 @@ def coverage_mask(
             t = np.clip(distance / (gradient * feather_px + 1e-9), 0.0, 1.0)
             mask *= t * t * (3.0 - 2.0 * t)
     return np.floor(mask * 255.0 + 0.5).astype(np.uint8)
+
+
+def _reaches_corners(m: NDArray[np.float64], infrared_shape: tuple[int, int], visible_shape: tuple[int, int]) -> bool:
+    """Whether infrared reaches all four corners of visible and lies ahead there: then it reaches all of it.
+
+    (A homography keeps lines straight and a rectangle that does not cross its horizon convex.)
+    """
+    bottom, right = visible_shape[0] - 1.0, visible_shape[1] - 1.0
+    u, v, w = m @ np.array([[0.0, right, 0.0, right], [0.0, 0.0, bottom, bottom], [1.0, 1.0, 1.0, 1.0]])
+    if not (w > 1e-9 * np.abs(w).max()).all():
+        return False
+    x, y = u / w + 0.5, v / w + 0.5
+    height, width = infrared_shape
+    return bool(((x >= 0) & (x <= width) & (y >= 0) & (y <= height)).all())

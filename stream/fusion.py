@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -149,6 +148,9 @@ class FusionStage:
         self._infrared_share = self._infrared_share.moved(frozen, pair.capture_ns)
         share = self._infrared_share.share
         if share < 1:
+            # Not at the top: OpenCV is needed only once a shutter has closed.
+            import cv2
+
             sees = np.asarray(cv2.addWeighted(sees, share, visible, 1 - share, 0), np.uint8)
         return (replace(pair, degraded="infrared_frozen") if frozen and pair.degraded == "none" else pair), sees
 

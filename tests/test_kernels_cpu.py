@@ -18,6 +18,7 @@ from kernels import reference
 from kernels.agc import histogram
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import coverage_mask, fill_uncovered
+from kernels.level import shifted
 from kernels.levels import (
     FULL_TO_LIMITED_CHROMA,
     FULL_TO_LIMITED_LUMA,
@@ -232,6 +233,26 @@ def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
     assert np.array_equal(state, moved) and np.array_equal(out, expected)
 
 
+@given(shapes, seeds, st.floats(-20, 20), layouts)
+def test_shifted_agrees(shape: tuple[int, int], seed: int, shift: float, layout: str) -> None:
+    rng = np.random.default_rng(seed)
+    state, out = rng.uniform(0, 255, shape).astype(np.float32), laid_out(np.zeros(shape, np.uint8), layout)
+    if layout == "read-only":
+        out = out.copy()
+    shifted(state, shift, out)
+    assert np.array_equal(out, reference.shifted(state, shift))
+
+
+def test_steady_holds_the_largest_changes() -> None:
+    """Sums over 25 pixels of 255 levels each, up and down."""
+    black, white = np.zeros((9, 40), np.uint8), np.full((9, 40), 255, np.uint8)
+    for now, last in ((white, black), (black, white)):
+        state, out = np.full(black.shape, 128, np.float32), np.empty_like(black)
+        expected = reference.steady(now, (now, now), (last, last), 0.15, state)[1]
+        steady(now, (now, now), (last, last), 0.15, state, out)
+        assert np.array_equal(out, expected) and np.array_equal(out, now)
+
+
 def test_steady_calms_noise_where_nothing_moves_and_follows_what_does() -> None:
     rng = np.random.default_rng(0)
     ir = vi = np.full((40, 60), 100, np.uint8)
@@ -315,6 +336,7 @@ def test_resize_is_that_of_opencv(target: tuple[int, int]) -> None:
 
 
 PLANE, TWO_LEVELS = np.zeros((4, 6), np.uint8), np.zeros(2, np.uint8)
+TURNED_STATE = np.zeros((6, 4), np.float32).T
 
 
 @pytest.mark.parametrize(
@@ -329,6 +351,12 @@ PLANE, TWO_LEVELS = np.zeros((4, 6), np.uint8), np.zeros(2, np.uint8)
         (lambda: apply_chroma_gain(PLANE, np.ones((1, 1)), PLANE), "gain must be float32"),
         (lambda: halve(PLANE, PLANE), r"out must have shape \(2, 3\)"),
         (lambda: histogram(np.zeros((0, 5), np.uint8)), "raw must be a 2-D array with pixels"),
+        (
+            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.15, TURNED_STATE, PLANE.copy()),
+            "state must be C-contiguous",
+        ),
+        (lambda: shifted(TURNED_STATE, 1.0, PLANE.copy()), "state must be C-contiguous"),
+        (lambda: shifted(TURNED_STATE.T.copy(), 1.0, PLANE.copy()), r"out must have shape \(6, 4\)"),
         (lambda: coverage_mask(np.eye(3), (4, 4), (4, 4), -1), "feather_px must not be negative"),
     ],
 )

@@ -72,5 +72,15 @@ def test_missing_libgl_says_what_to_install(tmp_path: Path) -> None:
 
 
 def test_nothing_but_the_window_process_loads_opencv() -> None:
-    code = "import sys, stream.sinks.opening, stream.viewer; sys.exit('cv2' in sys.modules)"
+    code = "import sys, stream.sinks.window, stream.viewer; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+def test_a_conversion_starts_without_what_only_other_runs_need() -> None:
+    code = (
+        "import sys, stream.cli, stream.pipeline.offline, stream.progress, models.engines.openvino\n"
+        "unneeded = ('cv2', 'zmq', 'rich', 'kernels.halved', 'kernels.palette', 'kernels.resize')\n"
+        "print([name for name in unneeded if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

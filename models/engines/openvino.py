@@ -13,7 +13,6 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
 from kernels.maps import apply_maps, pack_lumas
 from models.engines.base import (
     EngineError,
@@ -138,17 +137,24 @@ class OpenVinoEngine:
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
         half = halves(self._resolution, height, width)
-        rows, columns = (halved_size(height), halved_size(width)) if half else (height, width)
+        pack, apply = pack_lumas, apply_maps
+        rows, columns = height, width
+        if half:
+            # Not at the top: a start with small pictures need not load (and the first one ever compile) them.
+            from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
+
+            pack, apply = pack_lumas_halved, apply_maps_doubled
+            rows, columns = halved_size(height), halved_size(width)
         with self._size(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE).request() as (
             request,
             packed,
             steer,
         ):
-            (pack_lumas_halved if half else pack_lumas)(infrared, visible, packed[0])
+            pack(infrared, visible, packed[0])
             steer[0] = steer_of(code)
             request.infer()
             maps, gain, severity, own = (request.get_output_tensor(index).data[0] for index in range(len(OUTPUTS)))
-            (apply_maps_doubled if half else apply_maps)(maps, infrared, visible, luma)
+            apply(maps, infrared, visible, luma)
             gain = gain[..., 0].repeat(2, axis=0).repeat(2, axis=1) if half else gain[..., 0]
             gain_rows, gain_columns = chroma_gain_shape(height, width)
             # The next picture overwrites what the request gave.

@@ -8,10 +8,6 @@ from typing import Any
 from stream.clock import Clock
 from stream.config import ComposeConfig, OutputsConfig
 from stream.sinks.base import Sink
-from stream.sinks.pngfolder import PngFolder
-from stream.sinks.publisher import ZeroMQPublisher
-from stream.sinks.recorder import Recorder
-from stream.sinks.window import Window
 
 
 def open_sinks(
@@ -28,14 +24,23 @@ def open_sinks(
     ``rate_hz``: nominal output rate. ``status``: counters for the status stream; called from another thread.
     Raises UsageError for a recording that cannot be (unknown ending, codec that the container does not hold).
     """
+    # Not at the top: each brings modules (libzmq, FFmpeg) that a run without it need not load.
     sinks: list[Sink] = []
     if outputs.record is not None:
         if outputs.record.path.endswith("/"):
+            from stream.sinks.pngfolder import PngFolder
+
             sinks.append(PngFolder(outputs.record.path))
         else:
+            from stream.sinks.recorder import Recorder
+
             sinks.append(Recorder(outputs.record, rate_hz=rate_hz, live=live))
     if outputs.zeromq is not None:
+        from stream.sinks.publisher import ZeroMQPublisher
+
         sinks.append(ZeroMQPublisher(outputs.zeromq, camera, compose.mode, compose.palette, clock, status))
     if outputs.window is not None:
+        from stream.sinks.window import Window
+
         sinks.append(Window(outputs.window))
     return sinks
