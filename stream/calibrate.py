@@ -1,43 +1,23 @@
-"""The ``calibrate`` command: where visible pixels lie in the infrared picture, found in footage or by given points."""
+"""The ``calibrate`` command: how infrared lies on visible in space and time, found in footage, or by given points."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kernels.levels import apply_lut
 from stream.calibration import Calibration, load_calibration, matrix_for, save_calibration
 from stream.clock import Clock
-from stream.config import NormalizeConfig, SourceConfig
-from stream.errors import CalibrationError, SourceEnded
-from stream.frames import Frame, Picture
-from stream.normalize import Normalizer
-from stream.picture import full_range_luma
+from stream.config import SourceConfig
+from stream.errors import CalibrationError
+from stream.footage import SPAN_S, pair_samples, read_footage
+from stream.frames import Picture
 from stream.sinks.still import write_still
-from stream.sources.base import Role, Source, StreamInfo
+from stream.sources.base import Role
 from stream.sources.opening import open_source
-
-FRAMES = 30
-SPAN_S = 30.0
-"""So many frames are used, spread over at most so much footage."""
-
-MAX_SKEW_S = 0.5
-"""Frames of the two cameras farther apart are no pair: whatever moves would be somewhere else."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """A frame as the estimate takes it: ``luma`` uint8 (H, W) full range, seconds since its stream's first frame."""
-
-    luma: NDArray[np.uint8]
-    elapsed_s: float
-    name: str | None
+from stream.timing import find_timing
 
 
 def calibrate_by_hand(infrared: str, visible: str, points: Path, output: Path, clock: Clock) -> str:
@@ -55,11 +35,14 @@ def calibrate_by_hand(infrared: str, visible: str, points: Path, output: Path, c
     return f"{output}: from points measured by hand{residual}"
 
 
-def calibrate_from_footage(infrared: str, visible: str, output: Path, clock: Clock) -> str:
-    """Find the alignment in both sources' frames and write it, with a picture to check it by beside it.
+def calibrate_from_footage(
+    infrared: str, visible: str, output: Path, clock: Clock, seconds: float = SPAN_S
+) -> list[str]:
+    """Find the alignment in space and time in ``seconds`` of both sources; write it, and a picture to check it by.
 
-    Gives a line that says what came out. Raises CalibrationError with advice where the footage does not settle an
-    alignment (nothing is written then), SourceError, SinkError.
+    Gives lines that say what came out. An offset in time that cannot be trusted is left out of the file. Raises
+    CalibrationError with advice where the footage does not settle an alignment (nothing is written then), SourceError,
+    SinkError.
     """
     try:
         from stream.alignment.estimate import estimate
@@ -70,9 +53,9 @@ def calibrate_from_footage(infrared: str, visible: str, output: Path, clock: Clo
         ) from None
     with ThreadPoolExecutor(2) as pool:
         # Side by side: two live cameras have to be read at the same time.
-        waiting = [pool.submit(read_samples, url, role, clock) for url, role in _sides(infrared, visible)]
-        samples = [one.result() for one in waiting]
-    pairs = pair_samples(samples[0], samples[1])
+        waiting = [pool.submit(read_footage, url, role, clock, seconds) for url, role in _sides(infrared, visible)]
+        footage = [one.result() for one in waiting]
+    pairs = pair_samples(footage[0].samples, footage[1].samples)
     if not pairs:
         raise CalibrationError(
             f"{infrared} and {visible}: no frames belong together, by name or by time; give footage of the same moments"
@@ -87,91 +70,36 @@ def calibrate_from_footage(infrared: str, visible: str, output: Path, clock: Clo
         )
     middle_ir, middle_vi = pairs[len(pairs) // 2]
     picture_path = output.with_suffix(".png")
+    infrared_size = (middle_ir.luma.shape[1], middle_ir.luma.shape[0])
+    visible_size = (middle_vi.luma.shape[1], middle_vi.luma.shape[0])
+    timing = find_timing(footage[0], footage[1], found.homography, infrared_size, visible_size)
     calibration = Calibration(
         found.homography,
-        (middle_ir.luma.shape[1], middle_ir.luma.shape[0]),
-        (middle_vi.luma.shape[1], middle_vi.luma.shape[0]),
+        infrared_size,
+        visible_size,
         "structure",
         score=round(found.score, 3),
         date=datetime.datetime.fromtimestamp(clock.now_ns() / 1e9, datetime.UTC).date(),
         frames=found.frames,
         residuals_px=tuple(round(miss_px, 2) for miss_px in found.residuals_px) or None,
+        infrared_offset_ms=timing.offset_ms,
+        infrared_drift_ppm=timing.drift_ppm,
+        infrared_offset_confidence=timing.confidence,
     )
     save_calibration(output, calibration)
     write_still(picture_path, Picture(overlay(middle_ir.luma, middle_vi.luma, found.homography), None))
     spread = ""
     if found.residuals_px:
         spread = f", single frames differ by {np.median(found.residuals_px):.1f} infrared pixels"
-    return (
+    return [
         f"{output}: score {found.score:.2f} from {found.frames} pairs of frames{spread}; "
-        f"look at {picture_path} before you use it"
-    )
-
-
-def read_samples(url: str, role: Role, clock: Clock) -> list[Sample]:
-    """About ``FRAMES`` frames of a source, evenly spread over at most ``SPAN_S`` seconds. Raises SourceError."""
-    source = open_source(SourceConfig(url=url), role, clock)
-    try:
-        step_s = _step_s(source.open())
-        normalizer = Normalizer(NormalizeConfig(smoothing_s=0.0))
-        return [
-            Sample(_luma(frame, role, normalizer), elapsed_s, frame.name)
-            for frame, elapsed_s in _spread(source, step_s)
-        ]
-    finally:
-        source.close()
-
-
-def pair_samples(infrared: list[Sample], visible: list[Sample]) -> list[tuple[Sample, Sample]]:
-    """Pairs (infrared, visible): of folders of images by name without ending, else of the nearest moments."""
-    if all(one.name is not None for one in (*infrared, *visible)) and len(infrared) * len(visible) > 1:
-        named = {Path(one.name or "").stem: one for one in visible}
-        return [(one, named[stem]) for one in infrared if (stem := Path(one.name or "").stem) in named]
-    pairs = []
-    for one in infrared:
-        nearest = min(visible, key=lambda other: abs(other.elapsed_s - one.elapsed_s), default=None)
-        if nearest is not None and abs(nearest.elapsed_s - one.elapsed_s) <= MAX_SKEW_S:
-            pairs.append((one, nearest))
-    return pairs
+        f"look at {picture_path} before you use it",
+        timing.said,
+    ]
 
 
 def _sides(infrared: str, visible: str) -> tuple[tuple[str, Role], tuple[str, Role]]:
     return (infrared, "infrared"), (visible, "visible")
-
-
-def _step_s(info: StreamInfo) -> float:
-    """Time between the frames to take."""
-    if info.frame_count is None or not info.rate_hz:
-        return SPAN_S / FRAMES
-    return min(SPAN_S, info.frame_count / info.rate_hz) / FRAMES
-
-
-def _spread(source: Source, step_s: float) -> Iterator[tuple[Frame, float]]:
-    """Frames at least ``step_s`` apart, with the time since the first one."""
-    first_ns: int | None = None
-    taken = 0
-    try:
-        for frame in source.frames():
-            first_ns = frame.capture_ns if first_ns is None else first_ns
-            elapsed_s = (frame.capture_ns - first_ns) / 1e9
-            if elapsed_s >= taken * step_s - 1e-6:
-                yield frame, elapsed_s
-                taken += 1
-                if taken == FRAMES:
-                    return
-    except SourceEnded:
-        # A recording that was cut off: what could be read will do.
-        if not taken:
-            raise
-
-
-def _luma(frame: Frame, role: Role, normalizer: Normalizer) -> NDArray[np.uint8]:
-    """The frame in 8 bits and full range. A copy: the decoder's memory goes back to it."""
-    if role == "visible":
-        return full_range_luma(frame).copy()
-    out = np.empty(frame.luma.shape, np.uint8)
-    apply_lut(frame.luma, normalizer.lut(frame), out)
-    return out
 
 
 def _size(url: str, role: Role, clock: Clock) -> tuple[int, int]:

@@ -41,8 +41,9 @@ class Calibration:
     distance of the points it was made from, in infrared pixels, None without points. ``frames``: pairs of frames that
     it was found in, None where it was not found in footage; ``residuals_px``: for some of them, how far each by itself
     would put the picture from where all together do (root mean square, infrared pixels). ``infrared_offset_ms``: to add
-    to infrared capture times; ``infrared_drift_ppm``: growth of that offset. Raises CalibrationError for a map that
-    no pair of cameras can have.
+    to infrared capture times; ``infrared_drift_ppm``: growth of that offset from the first infrared frame on, None
+    where unknown; ``infrared_offset_confidence``: 0..1, None where it was not found in footage. Raises CalibrationError
+    for a map that no pair of cameras can have.
     """
 
     homography: NDArray[np.float64]
@@ -56,6 +57,7 @@ class Calibration:
     infrared_drift_ppm: float | None = None
     frames: int | None = None
     residuals_px: tuple[float, ...] | None = None
+    infrared_offset_confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.homography.shape != (3, 3) or not np.isfinite(self.homography).all():
@@ -136,6 +138,7 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         "date",
         "infrared_offset_ms",
         "infrared_drift_ppm",
+        "infrared_offset_confidence",
     ):
         value = getattr(calibration, key)
         if value is not None:
@@ -214,6 +217,7 @@ class _CalibrationFile(StrictModel):
     infrared_drift_ppm: float | None = None
     frames: Annotated[int, Field(ge=1)] | None = None
     residuals_px: list[Annotated[float, Field(ge=0)]] | None = None
+    infrared_offset_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> _CalibrationFile:
@@ -253,4 +257,5 @@ class _CalibrationFile(StrictModel):
             self.infrared_drift_ppm,
             self.frames,
             None if self.residuals_px is None else tuple(self.residuals_px),
+            self.infrared_offset_confidence,
         )

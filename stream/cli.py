@@ -149,12 +149,16 @@ def calibrate(
         Path | None,
         typer.Option(help="YAML with 'points', measured by hand: a list of {infrared: [x, y], visible: [x, y]}."),
     ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=600, help="Footage to use. Clock drift takes some minutes.")
+    ] = 30.0,
 ) -> None:
-    """Find how infrared lies on visible in up to 30 s of footage, without a target, or take points measured by hand."""
+    """Find how infrared lies on visible, in space and time, in footage without a target, or take points by hand."""
     from stream.calibrate import calibrate_by_hand, calibrate_from_footage
 
     if points is None:
-        typer.echo(calibrate_from_footage(infrared, visible, output, SystemClock()))
+        for line in calibrate_from_footage(infrared, visible, output, SystemClock(), seconds):
+            typer.echo(line)
     else:
         typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
 

@@ -64,8 +64,9 @@ class SyncConfig(StrictModel):
     """None: half the master's period."""
     deadline_ms: PositiveMs = 60.0
     """Live: how long a frame waits for its partner before the last one is held and the pair marked degraded."""
-    infrared_offset_ms: float = 0.0
-    """Added to infrared capture times; positive when the infrared stream is stamped too early."""
+    infrared_offset_ms: float | None = None
+    """Added to infrared capture times; positive when the infrared stream is stamped too early. None: what the
+    calibration says, else 0. A number, also 0, stands for itself: the calibration's offset and drift are left out."""
 
 
 class RegistrationConfig(StrictModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 import logging
@@ -13,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels.register import scale_matrix
-from stream.calibrate import Sample, pair_samples, read_samples
 from stream.calibration import (
     Calibration,
     calibrate_from_points,
@@ -23,6 +23,7 @@ from stream.calibration import (
 )
 from stream.clock import SystemClock
 from stream.errors import CalibrationError
+from stream.footage import Sample, pair_samples, read_footage
 from stream.homography import apply, fit_homography
 
 INFRARED, VISIBLE = (640, 512), (1920, 1080)
@@ -204,6 +205,8 @@ GOOD = {"infrared_size": [640, 512], "visible_size": [1920, 1080], "scale": 2.0}
         ({"scale": None, "points": [{"infrared": [0, 0], "visible": [0, 0]}]}, ["'points'", "at least 4"]),
         ({"scale": None, "points": [{"infrared": [0, 0], "visble": [0, 0]}] * 4}, ["'points.0.visble'", "visible"]),
         ({"score": 3}, ["'score'", "less than or equal to 1"]),
+        ({"infrared_offset_confidence": 3}, ["'infrared_offset_confidence'", "less than or equal to 1"]),
+        ({"infrared_drift_ppm": "fast"}, ["'infrared_drift_ppm'", "number"]),
         ({"date": "soon"}, ["'date'", "date"]),
     ],
 )
@@ -236,7 +239,10 @@ def test_what_footage_gave_is_kept(tmp_path):
     save_calibration(path, made)
     read = load_calibration(path)
     assert (read.frames, read.residuals_px) == (30, (0.4, 0.75))
-    assert read.infrared_offset_ms is None
+    assert read.infrared_offset_ms is read.infrared_drift_ppm is read.infrared_offset_confidence is None
+    save_calibration(path, dataclasses.replace(made, infrared_offset_ms=-812.5, infrared_offset_confidence=0.75))
+    read = load_calibration(path)
+    assert (read.infrared_offset_ms, read.infrared_drift_ppm, read.infrared_offset_confidence) == (-812.5, None, 0.75)
 
 
 def sample(elapsed_s: float, name: str | None = None) -> Sample:
@@ -253,7 +259,9 @@ def test_frames_are_paired_by_name_or_else_by_time():
 
 
 def test_samples_are_spread_over_a_recording():
-    samples = read_samples("sim:night-street?size=96x64&seconds=0.5&fps=20", "visible", SystemClock())
+    footage = read_footage("sim:night-street?size=96x64&seconds=0.5&fps=20", "visible", SystemClock())
+    samples = footage.samples
     assert len(samples) == 10
     assert all(later.elapsed_s > one.elapsed_s for one, later in itertools.pairwise(samples))
     assert samples[0].luma.dtype == np.uint8 and samples[0].luma.flags.owndata
+    assert footage.capture_ns == [number * 50_000_000 for number in range(10)] and len(footage.thumbnails) == 10

@@ -19,7 +19,7 @@ from stream.fusion import FusionStage, Inferred
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
-from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
+from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, recorded_drift_ppm, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.sinks.opening import open_sinks
@@ -96,6 +96,7 @@ class _Conversion:
         self.sync_counters: SyncCounters | None = None
         self._config = config
         self._sync_config = sync_config(config, calibration)
+        self._drift_ppm = recorded_drift_ppm(config, calibration)
         self._readers = readers
         self._stats = stats
         self._clock = clock
@@ -177,7 +178,8 @@ class _Conversion:
                     future.cancel()
 
     def _pairs_in_time(self, infos: dict[Role, StreamInfo]) -> Iterator[FramePair]:
-        sync = Synchronizer(self._sync_config, infos["infrared"].rate_hz, infos["visible"].rate_hz)
+        rates_hz = infos["infrared"].rate_hz, infos["visible"].rate_hz
+        sync = Synchronizer(self._sync_config, *rates_hz, infrared_drift_ppm=self._drift_ppm)
         while (role := sync.wants()) is not None:
             arrival = self._take(role)
             if arrival is None:

@@ -20,9 +20,20 @@ def calibration_of(config: NightglassConfig) -> Calibration | None:
 
 def sync_config(config: NightglassConfig, calibration: Calibration | None) -> SyncConfig:
     """The pairing's settings; the calibration's time offset holds where the configuration gives none."""
-    if calibration is None or calibration.infrared_offset_ms is None or config.sync.infrared_offset_ms:
+    if calibration is None or config.sync.infrared_offset_ms is not None:
         return config.sync
     return config.sync.model_copy(update={"infrared_offset_ms": calibration.infrared_offset_ms})
+
+
+def recorded_drift_ppm(config: NightglassConfig, calibration: Calibration | None) -> float:
+    """Growth of the calibration's time offset in recordings, millionths; 0 where the configuration sets the offset.
+
+    Not for live cameras: their stamps are brought to this machine's clock all the time, and a drift that is off by
+    10 ppm would be almost a second within a day.
+    """
+    if calibration is None or config.sync.infrared_offset_ms is not None:
+        return 0.0
+    return calibration.infrared_drift_ppm or 0.0
 
 
 def fusion_engine(config: NightglassConfig, *, throughput: bool = False) -> Engine:

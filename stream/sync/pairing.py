@@ -58,15 +58,22 @@ class Synchronizer:
     can be slower than the leader's. Too far away: the last frame is held for up to a second, marked degraded;
     then the side is None.
 
+    ``infrared_drift_ppm``: growth of ``config.infrared_offset_ms`` from the first infrared frame on, millionths.
+
     Offline, ask ``wants()`` which stream to read next: memory then stays bounded by a few frames.
     """
 
     def __init__(
-        self, config: SyncConfig, infrared_rate_hz: float | None = None, visible_rate_hz: float | None = None
+        self,
+        config: SyncConfig,
+        infrared_rate_hz: float | None = None,
+        visible_rate_hz: float | None = None,
+        *,
+        infrared_drift_ppm: float = 0.0,
     ) -> None:
-        offset_ns = round(config.infrared_offset_ms * NS_PER_MS)
+        offset_ns = round((config.infrared_offset_ms or 0.0) * NS_PER_MS)
         self._tracks: dict[Role, Track] = {
-            "infrared": Track(infrared_rate_hz, offset_ns),
+            "infrared": Track(infrared_rate_hz, offset_ns, infrared_drift_ppm),
             "visible": Track(visible_rate_hz),
         }
         self._master: Role = "visible" if isinstance(config.master, float) else config.master
