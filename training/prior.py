@@ -52,7 +52,7 @@ KEPT_APART = 3
 """Every so many-th picture (frames of one clip go together) is not trained on, but decides on the thresholds."""
 
 FALSE_ALARMS = 0.006
-"""Share of clean pictures that may be called degraded, for one kind of twelve: together about 7 % of these, fewer of others."""
+"""Share of clean pictures kept apart that may be called degraded, for one kind of twelve."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
