@@ -409,3 +409,21 @@ def test_names_without_partner_are_named(infrared, visible, said):
         pair_by_name(infrared, visible)
     assert all(word in str(error.value) for word in said)
     assert "\n" not in str(error.value)
+
+
+def test_the_infrared_offset_grows_with_the_drift_from_the_first_infrared_frame_on():
+    """An infrared clock that runs slow by 200 ppm, over ten minutes: 120 ms, three frames of 25 Hz."""
+    drift = 200e-6
+    true_ns = [7 * S + k * 40 * MS for k in range(15_000)]
+    infrared = [true_ns[0] + round((t - true_ns[0]) / (1 + drift)) - 500 * MS for t in true_ns]
+    config = SyncConfig(infrared_offset_ms=500.0)
+    for drift_ppm, farthest_ms in ((200.0, 0.01), (0.0, 20.0)):
+        sync = Synchronizer(config, infrared_drift_ppm=drift_ppm)
+        pairs: list[FramePair] = []
+        for number, (own, other) in enumerate(zip(infrared, true_ns, strict=True)):
+            sync.push("infrared", frame(own, "infrared", number))
+            sync.push("visible", frame(other, "visible", number))
+            pairs += sync.pop(None)
+        wrong = [pair for pair in pairs if pair.infrared and pair.visible and pair.infrared.seq != pair.visible.seq]
+        assert bool(wrong) == (drift_ppm == 0.0)
+        assert max(abs(pair.skew_ns) for pair in pairs) <= farthest_ms * MS

@@ -93,8 +93,8 @@ def correlate(first: Motion, second: Motion, center_s: float, reach_s: float) ->
         own = np.einsum("ij,ij->i", cells, cells).astype(np.float64) @ there[where]
         square = np.einsum("ij,ij->i", grid, grid).astype(np.float64)[where].sum(axis=0)
         rows.append((product, own, square, there[where].sum(axis=0) * each_s, begin_s + PIECE_S / 2))
-    products, firsts, seconds, shared_s, middles_s = (np.array(part, np.float64) for part in zip(*rows, strict=True))
-    return Pieces(center_s + lags * STEP_S, products, firsts, seconds, shared_s, middles_s)
+    columns: list[NDArray[np.float64]] = [np.array(part) for part in zip(*rows, strict=True)]
+    return Pieces(center_s + lags.astype(np.float64) * STEP_S, *columns)
 
 
 def _resampled(motion: Motion, begin_s: float, count: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
