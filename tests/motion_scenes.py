@@ -46,12 +46,12 @@ class World:
         return Views(np.asarray(stamps_s, np.float64), pictures, np.ones(pictures.shape[1:], bool))
 
     def write(self, path: Path, side: str, begin_s: float, seconds: float, rate_hz: int) -> Path:
-        """Encode what a camera sees from a moment on, 256x192, H.264 in MP4; the file's time starts at 0."""
+        """Encode what a camera sees from a moment on, 128x96, H.264 in MP4; the file's time starts at 0."""
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=rate_hz, options={"preset": "ultrafast", "crf": "20"})
-            stream.width, stream.height, stream.pix_fmt = 4 * WIDTH_PX, 4 * HEIGHT_PX, "yuv420p"
+            stream.width, stream.height, stream.pix_fmt = 2 * WIDTH_PX, 2 * HEIGHT_PX, "yuv420p"
             for number in range(round(seconds * rate_hz)):
-                grey = self.picture(begin_s + number / rate_hz, side, scale=4)
+                grey = self.picture(begin_s + number / rate_hz, side, scale=2)
                 chroma = np.full((grey.shape[0] // 2, grey.shape[1]), 128, np.uint8)
                 frame = av.VideoFrame.from_ndarray(np.vstack([grey, chroma]), format="yuv420p")
                 frame.pts = number

@@ -36,6 +36,9 @@ LEAST_VOTES = 3.6
 LEAST_OF_HALF = 0.5
 """In each half of the footage the common peak must reach this share of that half's highest."""
 
+LEAST_CONFIDENCE = 0.15
+"""Barely past one of the limits above is not enough."""
+
 APART_SPANS, APART_S = 1.2, 0.06
 """How far halves of the footage may disagree, in periods of the slower stream, but at least ``APART_S``."""
 
@@ -105,9 +108,11 @@ def estimate_offset(infrared: Views, visible: Views, center_s: float = 0.0, reac
         float(pieces.shared_s[:, at].sum()),
         span_s,
     )
-    offset_s = sign * found.lag_s
+    offset_s, confidence = sign * found.lag_s, _confidence(seen)
     reason = _why_not(seen, abs(offset_s - center_s), reach_s)
-    return OffsetEstimate(offset_s, 0.0 if reason else _confidence(seen), not reason, reason, seen)
+    if not reason and confidence < LEAST_CONFIDENCE:
+        reason = "all signs are weak: give longer footage with more movement"
+    return OffsetEstimate(offset_s, 0.0 if reason else confidence, not reason, reason, seen)
 
 
 def compare(infrared: Views, visible: Views, center_s: float, reach_s: float) -> tuple[Pieces, int, float] | None:
