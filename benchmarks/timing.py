@@ -210,28 +210,28 @@ def run(data: Path, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """All figures."""
     rng = np.random.default_rng(0)
     scenes = load_scenes(data, 20.0)
-    rows = [
-        row for scene in scenes for length_s in LENGTHS_S for row in offsets(scene, length_s, 3 if quick else 20, rng)
-    ]
-    report: dict[str, Any] = {
-        "offsets": {
-            "by_scene": summary(rows, lambda row: row["scene"]),
-            "by_rates": summary(rows, rates_of),
-            "by_length_s": summary(rows, lambda row: f"{row['length_s']:g}"),
-            "wrong": [row for row in rows if row["outcome"] == "wrong"],
-            "cases": rows,
-        }
+    count = 2 if quick else 12
+    parts: dict[str, tuple[Callable[[], list[dict[str, Any]]], dict[str, Callable[[dict[str, Any]], str]]]] = {
+        "offsets": (
+            lambda: [row for scene in scenes for length_s in LENGTHS_S for row in offsets(scene, length_s, count, rng)],
+            {"scene": lambda row: row["scene"], "rates": rates_of, "length_s": lambda row: f"{row['length_s']:g}"},
+        ),
+        "strangers": (lambda: strangers(scenes, 1 if quick else 2, rng), {"all": lambda row: "all"}),
+        "stills": (lambda: stills(scenes, rng), {"all": lambda row: "all"}),
+        "drifts": (
+            lambda: [row for scene in scenes for row in drifts(scene, 5.0, 1 if quick else 2, rng)],
+            {"scene": lambda row: row["scene"]},
+        ),
     }
-    rows = strangers(scenes, 1 if quick else 4, rng)
-    report["strangers"] = {"all": summary(rows, lambda row: "all")["all"], "cases": rows}
-    rows = stills(scenes, rng)
-    report["stills"] = {"all": summary(rows, lambda row: "all")["all"], "cases": rows}
-    rows = [row for scene in scenes for row in drifts(scene, 5.0, 1 if quick else 3, rng)]
-    report["drifts"] = {"by_scene": summary(rows, lambda row: row["scene"]), "cases": rows}
-    for name, part in report.items():
-        for key, value in part.items():
-            if key not in ("cases", "wrong"):
-                say(f"{name} {key}: {json.dumps(value)}")
+    report: dict[str, Any] = {}
+    for name, (cases, by) in parts.items():
+        rows = cases()
+        report[name] = {key: summary(rows, what) for key, what in by.items()} | {"cases": rows}
+        for key in by:
+            say(f"{name} by {key}: {json.dumps(report[name][key])}")
+        for row in rows:
+            if row["outcome"] == "wrong":
+                say(f"{name} wrong: {json.dumps(row)}")
     return report
 
 
