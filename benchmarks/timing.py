@@ -40,7 +40,7 @@ SIMULATED = ("night-street?seed=1", "night-street?seed=7", "smoke-yard?seed=1")
 FRESH = ("night-street?seed=3", "night-street?seed=11", "smoke-yard?seed=5")
 """Limits of what is accepted were set on the recordings and ``SIMULATED``; these were looked at afterwards."""
 RATES_HZ = (9, 25, 30)
-LENGTHS_S = (8.0, 12.0, 30.0)
+LENGTHS_S = (10.0, 13.0, 30.0)
 COVERED = np.ones((HEIGHT_PX, WIDTH_PX), bool)
 
 
@@ -120,16 +120,16 @@ def offsets(scene: Scene, length_s: float, count: int, rng: np.random.Generator)
 
 
 def strangers(scenes: Sequence[Scene], count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Streams that share no moment: of two scenes, and of two stretches of one. All must be refused."""
+    """Streams of two scenes, and of one scene farther apart than is looked for. All must be refused."""
     rows = []
     for one in scenes:
         for other in scenes:
             for _ in range(count):
                 rates_hz = rng.choice(RATES_HZ, 2)
-                length_s = float(rng.choice(LENGTHS_S)) if one is not other else 8.0
+                length_s = float(rng.choice(LENGTHS_S)) if one is not other else 10.0
                 begin_s = apart_s = 0.0
                 if one is other:
-                    begin_s = float(rng.uniform(0, (one.length_s - length_s) / 2 - 2))
+                    begin_s = float(rng.uniform(0, one.length_s - length_s - 3.5))
                     apart_s = float(rng.uniform(3.5, one.length_s - length_s - begin_s))
                 infrared = camera(one.infrared, rates_hz[0], rng.random(), begin_s, begin_s + length_s)
                 later_s = begin_s + apart_s
