@@ -21,7 +21,7 @@ REACH_S = 2.5
 MARGIN_S = 0.25
 """So much farther is looked, so that a peak at the end of the reach can be told from a slope."""
 
-LEAST_S = 6.0
+LEAST_S = 8.0
 """Footage that both streams must share at the offset found, seconds."""
 
 LEAST_PEAK = 0.05
