@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream.config import SyncConfig
@@ -239,6 +240,7 @@ def run_live(config: SyncConfig, *cams: Cam, until_ns: int, step_ns: int = 5 * M
 
 
 @settings(max_examples=100, deadline=None)
+@example(rates=(9.0, 25.0), latency_ms=(0, 0), jitter=0.1, drop=0.1, seed=9, master="visible")
 @given(
     rates=st.tuples(st.sampled_from([9.0, 25.0, 30.0]), st.sampled_from([9.0, 25.0, 30.0])),
     latency_ms=st.tuples(st.integers(0, 40), st.integers(0, 40)),
@@ -266,7 +268,10 @@ def test_live_order_deadline_bounds(rates, latency_ms, jitter, drop, seed, maste
         if shown is not None:
             assert shown.capture_ns + partner.latency_ns <= now, "never a frame that has not come"
             if pair.degraded == "none":
-                assert abs(pair.skew_ns) <= 1.5 * S / min(rates) / 2 * 1.1 + 60 * MS
+                # A stream that began with lost frames looks slower than it is, until more have come.
+                come = [t for t in partner.stamps_ns if t <= now]
+                slowest_ns = max([1.5 * S / min(rates), *(b - a for a, b in pairwise(come))])
+                assert abs(pair.skew_ns) <= slowest_ns / 2 * 1.1 + 60 * MS
     assert most <= 12
 
 
