@@ -26,9 +26,11 @@ from training.losses import picture_weights  # noqa: E402
 from training.pool import Pool, draw_batches, keep, teach, write_lessons  # noqa: E402
 from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, embeddings_for, key_of  # noqa: E402
+from training.suites import Shown  # noqa: E402
 from training.teach import train_teacher  # noqa: E402
 from training.temporal import DRIFT, drifted, flicker_loss  # noqa: E402
 from training.thresholds import best_threshold  # noqa: E402
+from training.torch_fusers import load_teachers  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -95,10 +97,13 @@ def test_every_weight_of_the_teacher_is_used():
 
 def test_teacher_round_trip_in_half_precision(tmp_path: Path):
     teacher = lively()
-    save_network(teacher, "cpu", tmp_path / "t.safetensors", {"text": "False"}, half=True)
-    assert (tmp_path / "t.safetensors").stat().st_size < 10e6
-    again, preset = load_teacher(tmp_path / "t.safetensors")
+    path = tmp_path / "t.safetensors"
+    save_network(teacher, "cpu", path, {"text": "False"}, half=True)
+    assert path.stat().st_size < 10e6
+    again, preset = load_teacher(path)
     assert preset == "cpu" and not again.reads_text
+    told = {name: fuser.sentence(Shown("a", *[luma(1, 64, 64)] * 2)) for name, fuser in load_teachers(path, 0).items()}
+    assert not any(said.any() for said in told.values()), "one that reads no text is told nothing"
     for a, b in zip(teacher.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
     with pytest.raises(ValueError, match="of a teacher, not of a student"):

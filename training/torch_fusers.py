@@ -18,7 +18,7 @@ from models.engines.base import EngineError, FusionResult, named_scores
 from models.engines.network import fuse_lumas, load_network
 from models.steering import steer_of
 from models.student import Student
-from models.teacher import Teacher
+from models.teacher import EMBEDDING_DIM, Teacher
 from training.fusers import TEACHER, TEACHER_NEUTRAL, TEACHER_WRONG
 from training.metrics import Image
 from training.sentences import SentenceBank
@@ -64,7 +64,9 @@ class TeacherFuser:
         self._seed = seed
 
     def sentence(self, shown: Shown) -> Tensor:
-        """The embedding of what it is told, (dim,); the same for the same pair and seed."""
+        """The embedding of what it is told, (dim,); the same for the same pair and seed. Zeros if it reads no text."""
+        if not self._teacher.reads_text:
+            return torch.zeros(EMBEDDING_DIM)
         if self._told == "neutral":
             return self._bank.neutral()
         rng = np.random.default_rng(seed_of(self._seed, self._told, shown.key))
