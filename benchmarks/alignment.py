@@ -14,9 +14,7 @@ unwarped pair taken through the same warp: it leaves out what the data set's own
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -27,16 +25,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import Say, figures_command
 from stream.alignment.estimate import Alignment, estimate
 from stream.clock import SystemClock
 from stream.config import SourceConfig
-from stream.errors import NightglassError
 from stream.homography import Matrix, apply, rescale
 from stream.picture import full_range_luma
 from stream.sources.base import Role
 from stream.sources.opening import open_source
 
-ROOT = Path(__file__).resolve().parents[1]
 INFRARED_SIZE, VISIBLE_SIZE = (640, 512), (1280, 720)
 VIDEOS = ("0113_1714", "0117_1605", "0117_1620")
 
@@ -224,26 +221,17 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
     return report
 
 
-def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
-    """Command line; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write all cases and summaries here")
-    parser.add_argument("--quick", action="store_true", help="a few cases of each kind")
-    options = parser.parse_args(arguments)
-    data = Path(os.environ.get("NIGHTGLASS_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        say(f"no recordings at {data}; set NIGHTGLASS_DATA")
-        return 1
-    try:
-        report = run(data, options.quick)
-    except NightglassError as error:
-        say(f"error: {error}")
-        return 1
+def reported(data: Path, quick: bool, say: Say) -> dict[str, Any]:
+    """All figures, their summaries said."""
+    report = run(data, quick)
     for key, part in report.items():
         say(f"{key}: {part.get('summary') or {'refused': part['refused'], 'cases': len(part['cases'])}}")
-    if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return 0
+    return report
+
+
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
+    """Command line; gives the exit status."""
+    return figures_command(__doc__, reported, arguments, say)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kernels import gpu
+from models.engines.base import halves
 from models.engines.cuda_graph import CudaGraphEngine
 from models.engines.network import fuse_lumas, load_network
 from models.engines.torch_engine import TorchEngine
@@ -137,14 +138,13 @@ def measure(width: int, height: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (2, height // 8, width // 8), dtype=np.uint8)
     infrared, visible = (np.ascontiguousarray(np.kron(one, np.ones((8, 8), np.uint8))) for one in noise)
-    half = height * width >= 800_000
-    resolution: Any = "half" if half else "full"
+    half = halves("auto", height, width)
     row: dict[str, Any] = {"width": width, "height": height, "half": half}
-    eager = TorchEngine(resolution=resolution)
+    eager = TorchEngine()
     expected = eager.fuse(infrared, visible).luma
     row["eager_fp32_ms"] = times_ms(lambda: eager.fuse(infrared, visible), 50)
     for precision in ("fp32", "fp16"):
-        engine = CudaGraphEngine(precision=precision, resolution=resolution)
+        engine = CudaGraphEngine(precision=precision)
         got = engine.fuse(infrared, visible).luma
         error = float(np.mean((got.astype(np.float64) - expected) ** 2))
         row[f"psnr_{precision}_db"] = 99.0 if error == 0 else 10 * float(np.log10(255**2 / error))

@@ -14,9 +14,7 @@ The recordings' own offset is not known; it counts as 0.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,14 +25,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command import figures_command
 from stream.clock import SystemClock
-from stream.errors import NightglassError
 from stream.footage import Footage, read_footage
 from stream.sync.drift_estimate import estimate_drift
 from stream.sync.motion import HEIGHT_PX, WIDTH_PX, Views
 from stream.sync.offset_estimate import OffsetEstimate, estimate_offset
 
-ROOT = Path(__file__).resolve().parents[1]
 VIDEOS = ("0113_1714", "0117_1605", "0117_1620")
 SIMULATED = ("night-street?seed=1", "night-street?seed=7", "smoke-yard?seed=1")
 FRESH = ("night-street?seed=3", "night-street?seed=11", "smoke-yard?seed=5")
@@ -237,22 +234,7 @@ def run(data: Path, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], None] = print) -> int:
     """Command line; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, help="write all cases and summaries here")
-    parser.add_argument("--quick", action="store_true", help="a few cases of each kind")
-    options = parser.parse_args(arguments)
-    data = Path(os.environ.get("NIGHTGLASS_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        say(f"no recordings at {data}; set NIGHTGLASS_DATA")
-        return 1
-    try:
-        report = run(data, options.quick, say)
-    except NightglassError as error:
-        say(f"error: {error}")
-        return 1
-    if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return 0
+    return figures_command(__doc__, run, arguments, say)
 
 
 if __name__ == "__main__":

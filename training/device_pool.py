@@ -54,7 +54,8 @@ class Told:
 
     def embeddings(self, keys: Tensor, chance: Tensor, neutral_share: float) -> tuple[Tensor, Tensor]:
         """What is said, (n, dim), and whether anything is, float (n,). ``chance``: two numbers in 0..1 each, (n, 2)."""
-        rows = self._rows[keys, (chance[:, 0] * self._rows.shape[1]).long()]
+        phrasings = self._rows.shape[1]
+        rows = self._rows[keys, (chance[:, 0] * phrasings).long().clamp_max(phrasings - 1)]
         said = chance[:, 1] >= neutral_share
         return torch.where(said[:, None], self._embeddings[rows], self._neutral), said.float()
 
@@ -125,7 +126,7 @@ class DevicePool:
         return Draw(
             torch.randint(self.filled, (groups,), **options),
             torch.rand(1, **options) < 0.5,
-            chance.clamp_max(0.999999),
+            chance,
             (2 * torch.rand(shape, **options) - 1) * torch.rand((*shape[:2], 1, 1, 1), **options),
         )
 

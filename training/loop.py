@@ -42,7 +42,11 @@ def cosine_rate(step: int, steps: int, warmup_steps: int) -> float:
     """Factor on the learning rate: linear warm-up, then half a cosine down to 1% (Loshchilov and Hutter 2017)."""
     if step < warmup_steps:
         return (step + 1) / warmup_steps
-    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return half_cosine((step - warmup_steps) / max(1, steps - warmup_steps))
+
+
+def half_cosine(progress: float) -> float:
+    """Factor on the learning rate, from 1 down to 1% as ``progress`` goes from 0 to 1."""
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 

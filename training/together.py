@@ -35,7 +35,7 @@ from training.degradations import KINDS
 from training.device_pool import DevicePool, Draw, Told, key_numbers, prepared
 from training.distill import student_terms
 from training.distillation import Adapters, Lesson
-from training.loop import Run, cosine_rate, seed_all
+from training.loop import Run, half_cosine, seed_all
 from training.losses import task_losses, weighted_terms
 from training.pool import draw_batches
 from training.sentences import Key, SentenceBank
@@ -93,7 +93,6 @@ class Arm:
 
     run: Run
     config: TeacherRunConfig | StudentRunConfig
-    network: nn.Module
     step: CapturedStep
     draw: Draw
     facts: dict[str, str]
@@ -173,7 +172,7 @@ def teacher_arm(config: TeacherRunConfig, pool: DevicePool, generator: torch.Gen
         return terms
 
     step = CapturedStep(teacher, nn.Module(), compute, pool.device, config.ema)
-    return Arm(Run(config.run), config, teacher, step, draw, {"text": str(config.text)})
+    return Arm(Run(config.run), config, step, draw, {"text": str(config.text)})
 
 
 def student_arm(
@@ -190,7 +189,7 @@ def student_arm(
         return student_terms(config, student, adapters, drift(batch, draw.drift), lesson, weights)[1]
 
     step = CapturedStep(student, adapters or nn.Module(), compute, pool.device, config.ema)
-    return Arm(Run(config.run), config, student, step, draw, {"teacher": str(taught_by or "none")})
+    return Arm(Run(config.run), config, step, draw, {"teacher": str(taught_by or "none")})
 
 
 def train_arms(arms: list[Arm], pool: DevicePool, limit_s: float | None, feed: Callable[[], None]) -> dict[str, Path]:
@@ -198,6 +197,7 @@ def train_arms(arms: list[Arm], pool: DevicePool, limit_s: float | None, feed: C
     begun = saved = time.monotonic()
     steps = max(arm.config.steps for arm in arms)
     generators = {arm.config.seed: torch.Generator(pool.device).manual_seed(1_000 + arm.config.seed) for arm in arms}
+    most = {arm.config.seed: max(a.config.batch for a in arms if a.config.seed == arm.config.seed) for arm in arms}
     step = 0
     while step < steps:
         feed()
@@ -205,7 +205,6 @@ def train_arms(arms: list[Arm], pool: DevicePool, limit_s: float | None, feed: C
         if limit_s is not None and elapsed_s >= limit_s:
             log.info("time is up after %d steps", step)
             break
-        most = {arm.config.seed: max(a.config.batch for a in arms if a.config.seed == arm.config.seed) for arm in arms}
         block = [
             {seed: pool.draw(most[seed] // GROUP, generator) for seed, generator in generators.items()}
             for _ in range(STEPS_AHEAD)
@@ -216,7 +215,7 @@ def train_arms(arms: list[Arm], pool: DevicePool, limit_s: float | None, feed: C
             for arm in arms:
                 config = arm.config
                 warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-                rate = config.learning_rate * warm * cosine_rate(round(progress * 1e6), 1_000_000, 0)
+                rate = config.learning_rate * warm * half_cosine(progress)
                 _renew(arm, draws[config.seed], pool)
                 arm.step.run(rate)
             step += 1
@@ -240,9 +239,7 @@ def _renew(arm: Arm, fresh: Draw, pool: DevicePool) -> None:
         fresh.chance[: groups * pool.group],
         fresh.drift[:, : groups * pool.partners],
     )
-    if arm.step.stream is None:
-        arm.draw.renew(own)
-        return
+    # On a processor there is no stream, and ``None`` changes nothing.
     with torch.cuda.stream(arm.step.stream):
         arm.draw.renew(own)
 
@@ -259,7 +256,7 @@ def write_lessons(name: str, teacher: Teacher, text: bool, pool: DevicePool, rng
     for first in range(0, pool.filled, GROUP):
         groups = slice(first, min(first + GROUP, pool.filled))
         infrared, visible, keys = pool.seen(groups)
-        chance = torch.rand(len(keys), 2, generator=rng, device=pool.device).clamp_max(0.999999)
+        chance = torch.rand(len(keys), 2, generator=rng, device=pool.device)
         told = pool.told.embeddings(keys, chance, 0.0)[0] if text else torch.zeros(len(keys), EMBEDDING_DIM)
         pool.teach(name, groups, Lesson.of(teacher(infrared, visible, told.to(pool.device))))
 
@@ -280,9 +277,8 @@ def train_together(config: TogetherConfig, data_root: Path, device: torch.device
         rng = torch.Generator(device).manual_seed(base.seed)
         weights: dict[str, Path] = {}
         if config.teachers:
-            runs = {name: config.teacher_run(name) for name in config.teachers}
             arms = []
-            for run in runs.values():
+            for run in map(config.teacher_run, config.teachers):
                 torch.manual_seed(run.seed)
                 arms.append(teacher_arm(run, pool, rng))
             weights |= train_arms(arms, pool, config.teachers_limit_s, lambda: feeder.feed(pool))
