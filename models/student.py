@@ -8,9 +8,10 @@ straight from the sources and not through the narrow network::
 
 What the teacher reads in a sentence, the student reads in the pictures: averages of its coarse features, and of probes
 of the finest detail, give a code of the same form as the teacher's (the prior). It modulates the coarse and the detail
-branch. A second reader of the same form tells the kinds of degradation: it is taught on whole pictures, apart from the
-rest, which has learned to obey the first as it is. Nothing else looks at the whole frame: statistics of it (instance
-norm, stretching) make video flicker. In a video the code of the frames before, smoothed in time, steers the next one.
+branch. A second reader tells the kinds of degradation: it is taught on whole pictures, apart from the rest, which has
+learned to obey the first as it is, and it sees how unevenly things lie in a picture, too. Nothing else looks at the
+whole frame: statistics of it (instance norm, stretching) make video flicker. In a video the code of the frames before,
+smoothed in time, steers the next one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,18 @@ MAX_CHROMA_GAIN = 4.0
 PROBES = 48
 PROBE_CELLS = 2
 """The prior's probes: how many, and the side of what each looks at, in cells of 4x4 pixels."""
+
+FILTERS, BANDS = 32, 24
+"""Of each modality's finest detail: filters, and sums of their power."""
+
+FULL_SCALE = 16.0
+"""What a luma of 1 counts as in these powers, so that they stay within half precision."""
+
+FAINT = 0.0025
+"""Power below which it makes no difference how little there is: about one grey level."""
+
+LOG_MIDDLE, LOG_SPREAD = -0.5, 3.0
+"""Where the logarithms of power lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,40 @@ class Probes(nn.Module):
         return F.relu(self.weigh(self.probe(packed).abs()))
 
 
+class Bands(nn.Module):
+    """How strong fine detail is, in logarithms, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4).
+
+    What tells blur and noise from a picture's own detail is how the powers of coarser and finer detail relate, block by
+    block: noise is seen in the flattest blocks, blur in the liveliest. Blocks as in ``Probes``, through filters that
+    start as a discrete cosine transform of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        stride = 2 * PROBE_CELLS
+        self.filters = nn.Conv2d(2 * SHUFFLE * SHUFFLE, 2 * FILTERS, PROBE_CELLS, stride=stride, groups=2, bias=False)
+        self.sums = nn.Parameter(0.3 * torch.randn(2 * BANDS, FILTERS, 1, 1))
+        self.weigh = nn.Conv2d(2 * BANDS, PROBES, 1)
+        with torch.no_grad():
+            self.filters.weight.copy_(FULL_SCALE * _cosines(FILTERS).repeat(2, 1, 1, 1))
+
+    def forward(self, packed: Tensor) -> Tensor:
+        """Features, at least 0."""
+        power = F.conv2d(self.filters(packed).square(), self.sums.square(), groups=2)
+        return F.relu(self.weigh((torch.log(power + FAINT) - LOG_MIDDLE) / LOG_SPREAD))
+
+
+def _cosines(count: int) -> Tensor:
+    """``count`` patterns of a block's cosine transform (Ahmed et al. 1974), coarse to fine, (count, 16, 2, 2)."""
+    side = PROBE_CELLS * SHUFFLE
+    waves = torch.cos((torch.arange(side) + 0.5) * torch.arange(side)[:, None] * (torch.pi / side))
+    waves = waves / waves.norm(dim=1, keepdim=True)
+    frequencies = sorted(((u, v) for u in range(side) for v in range(side) if u + v), key=sum)
+    chosen = [frequencies[round(i * (len(frequencies) - 1) / (count - 1))] for i in range(count)]
+    patterns = torch.stack([torch.outer(waves[u], waves[v]) for u, v in chosen])
+    return F.pixel_unshuffle(patterns[:, None], SHUFFLE)
+
+
 def _reader(summary: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(summary, 64), nn.ReLU(), nn.Linear(64, CODE_DIM), nn.Tanh())
 
@@ -114,10 +161,11 @@ class Student(nn.Module):
         self.coarse = nn.Conv2d(2 * coarse, 2 * cross, 3, stride=2, padding=1, groups=2)
         self.cross = CrossFusion(cross, 2 * cross, preset.heads)
         self.context = nn.Conv2d(2 * cross, 2 * cross, 3, padding=1)
-        summary = 2 * coarse + 2 * cross + PROBES
+        averages = 2 * coarse + 2 * cross + PROBES
         self.probes = Probes()
-        self.read = _reader(summary)
-        self.kinds_probes = Probes()
+        self.read = _reader(averages)
+        summary = 2 * averages
+        self.bands = Bands()
         self.kinds_read = _reader(summary)
         self.judge = nn.Sequential(nn.Linear(CODE_DIM + summary, 64), nn.ReLU(), nn.Linear(64, len(KIND_NAMES)))
         self.modulate = Modulate(CODE_DIM, 2 * cross)
@@ -143,9 +191,9 @@ class Student(nn.Module):
         """
         eighth = F.relu(self.descend(packed))
         sixteenth = F.relu(self.coarse(eighth))
-        coarse = torch.cat([_mean(eighth), _mean(sixteenth)], dim=1)
-        code = self.read(torch.cat([coarse, _mean(self.probes(packed))], dim=1))
-        _, severity = self.judged(torch.cat([coarse, _mean(self.kinds_probes(packed))], dim=1))
+        code = self.read(torch.cat([_mean(eighth), _mean(sixteenth), _mean(self.probes(packed))], dim=1))
+        seen = (eighth, sixteenth, self.bands(packed))
+        _, severity = self.judged(torch.cat([mean_and_size(features) for features in seen], dim=1))
         followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         infrared, visible = sixteenth.chunk(2, dim=1)
         sixteenth = sixteenth + self.cross(infrared, visible)
@@ -160,14 +208,17 @@ class Student(nn.Module):
         return Trunk(self.head(x), chroma_gain, code, severity, eighth, sixteenth)
 
     def judged(self, summary: Tensor) -> tuple[Tensor, Tensor]:
-        """From a summary (B, features) with the evidence of ``kinds_probes``: a code (B, code), logits (B, kinds)."""
+        """The kinds' code (B, code) and logits (B, kinds).
+
+        ``summary``: (B, features), ``mean_and_size`` of the features at 1/8, of those at 1/16, and of ``bands``.
+        """
         code = self.kinds_read(summary)
         return code, self.judge(torch.cat([code, summary], dim=1))
 
     def coarse_summary(self, packed: Tensor) -> Tensor:
-        """Averages of the coarse features of unshuffled lumas, (B, features): the first part of the summary."""
+        """``mean_and_size`` of the coarse features of unshuffled lumas, (B, features): what ``judged`` wants first."""
         eighth = F.relu(self.descend(packed))
-        return torch.cat([_mean(eighth), _mean(F.relu(self.coarse(eighth)))], dim=1)
+        return torch.cat([mean_and_size(eighth), mean_and_size(F.relu(self.coarse(eighth)))], dim=1)
 
     def forward(self, infrared: Tensor, visible: Tensor, steer: Tensor | None = None) -> StudentOutput:
         """Fuse lumas (B, 1, H, W) in 0..1, ``steer`` as for ``trunk``.
@@ -188,6 +239,13 @@ def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:
 
 def _mean(features: Tensor) -> Tensor:
     return features.mean(dim=(2, 3))
+
+
+def mean_and_size(features: Tensor) -> Tensor:
+    """Of each feature (B, n, H, W) its mean over the picture and its root mean square, which tells how uneven it is,
+    (B, 2n).
+    """
+    return torch.cat([_mean(features), torch.sqrt(_mean(features.square()) + 1e-8)], dim=1)
 
 
 def make_student(name: str) -> Student:

@@ -15,7 +15,7 @@ from clips import luma  # noqa: E402
 
 from models.checkpoint import load_student, load_teacher, save_network  # noqa: E402
 from models.prior import CODE_DIM, KIND_NAMES  # noqa: E402
-from models.student import make_student  # noqa: E402
+from models.student import make_student, packed_lumas  # noqa: E402
 from models.teacher import EMBEDDING_DIM, PRESETS, Teacher, make_teacher  # noqa: E402
 from training.config import DistillWeights, StudentRunConfig, TeacherRunConfig, load_run_config  # noqa: E402
 from training.data import Batch, CropSampler, Pair, chroma_cells  # noqa: E402
@@ -24,7 +24,7 @@ from training.distill import like_night, student_terms, train_student  # noqa: E
 from training.distillation import Adapters, prior_loss, result_loss, severity_loss  # noqa: E402
 from training.losses import picture_weights  # noqa: E402
 from training.pool import Pool, draw_batches, keep, teach, write_lessons  # noqa: E402
-from training.prior import Readings, move_thresholds, split, train_judge  # noqa: E402
+from training.prior import Readings, move_thresholds, read_summary, split, train_reader  # noqa: E402
 from training.sentences import NEUTRAL, SentenceBank, all_sentences, embeddings_for, key_of  # noqa: E402
 from training.suites import Shown  # noqa: E402
 from training.teach import train_teacher  # noqa: E402
@@ -312,20 +312,36 @@ def test_best_threshold_separates_and_guards_against_false_alarms():
     assert apart == pytest.approx(0.0)
 
 
-def test_the_judge_learns_from_averages_of_any_size():
+def test_the_reader_of_kinds_learns_from_summaries_of_any_size():
     torch.manual_seed(0)
     student = make_student("stream")
-    count, features = 400, 2 * student.preset.coarse_dim + 2 * student.preset.cross_dim
+    count, features = 400, 4 * student.preset.coarse_dim + 4 * student.preset.cross_dim
     severity = (torch.rand(count, len(KINDS)) > 0.8).float() * 0.7
     coarse = torch.rand(count, features) * 1e-3
-    coarse[:, : len(KINDS)] += 5 + severity * 1e-2
-    blocks = torch.rand(count, 4, 32, 2, 2).half()
+    coarse[:, : len(KINDS)] += 5 + severity * 5e-2
+    blocks = torch.randint(256, (count, 4, 32, 2, 2), dtype=torch.uint8)
     readings = Readings(coarse, blocks, severity, torch.zeros(count, dtype=torch.bool), None)
-    untouched = {name: value.clone() for name, value in student.state_dict().items() if not name.startswith("judge")}
-    assert train_judge(student, readings, 600) < 0.25
+    taught = ("judge", "kinds_read", "bands")
+    untouched = {name: value.clone() for name, value in student.state_dict().items() if not name.startswith(taught)}
+    assert train_reader(student, readings, 600, 0.3) < 0.25
     found = move_thresholds(student, readings)
     assert min(recall for recall, _ in found.values()) > 0.9
     assert all(torch.equal(value, student.state_dict()[name]) for name, value in untouched.items())
+
+
+def test_readings_of_a_picture_are_what_the_student_sees():
+    """What is taught is what is used: the summary of all blocks of a picture, and of the network as it is exported."""
+    torch.manual_seed(1)
+    student = make_student("stream").eval()
+    lumas = torch.randint(256, (2, 1, 1, 64, 96)) / 255
+    packed = packed_lumas(*lumas)
+    blocks = torch.nn.functional.unfold(packed, 2, stride=4).unflatten(1, (32, 2, 2)).permute(0, 4, 1, 2, 3)
+    with torch.no_grad():
+        readings = Readings(
+            student.coarse_summary(packed), (255 * blocks).round().to(torch.uint8), torch.zeros(1), torch.zeros(1), None
+        )
+        severity = student.judged(read_summary(student, readings))[1]
+        torch.testing.assert_close(severity, student.trunk(packed).severity, rtol=1e-4, atol=1e-4)
 
 
 def test_pictures_are_kept_apart_by_scene():

@@ -2,7 +2,7 @@
 
 Distillation works on small crops, of which the prior sees averages; live it sees whole pictures, whose averages are
 calmer and mix more. What the reader of kinds sees of many degraded training pictures is computed once, and only its few
-layers are trained on; with a teacher, its code is drawn towards the teacher's for the true sentence. The rest of the
+layers are trained on it; with a teacher, its code is drawn towards the teacher's for the true sentence. The rest of the
 network, and the reader that steers it, are left alone. A third of the pictures is kept apart and decides where each
 kind's threshold lies (``training.thresholds``).
 """
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.checkpoint import load_student, load_teacher, save_network
 from models.geometry import SIZE_MULTIPLE
 from models.prior import KIND_NAMES
-from models.student import PROBE_CELLS, Student, packed_lumas
+from models.student import PROBE_CELLS, Bands, Student, mean_and_size, packed_lumas
 from models.teacher import Teacher
 from training.data import Pair, default_data_root, load_pairs
 from training.degradations import KINDS, apply, sample_degradations, severity_vector
@@ -44,10 +44,13 @@ GAMMA = (0.7, 1.4)
 OPEN_SHARE = 0.3
 """Share of the pictures that get an open sky or still water, see ``training.skies``."""
 
-BLOCKS = 128
-"""Blocks of 8x8 pixels that are kept of each picture."""
+BLOCKS, BLOCKS_SEEN = 192, 64
+"""Blocks of 8x8 pixels that are kept of each picture, and how many of them a step sees."""
 
 BATCH = 128
+SAME = 5e-3
+"""Standard deviation of a feature over the pictures below which it says nothing: it is dead, or next to it."""
+
 KEPT_APART = 3
 """Every so many-th picture (frames of one clip go together) is not trained on, but decides on the thresholds."""
 
@@ -57,9 +60,9 @@ FALSE_ALARMS = 0.006
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Readings:
-    """What the prior sees of pictures: ``coarse`` averages (n, features); ``blocks``: some that are probed,
-    half precision (n, blocks, 32, 2, 2); ``severity`` (n, kinds); ``dark`` bool (n,); ``code``: the teacher's for a
-    true sentence, (n, code), or None.
+    """What the prior sees of pictures: ``coarse`` features, summed up (n, features); ``blocks``: some of those that are
+    looked at in detail, 8-bit lumas (n, blocks, 32, 2, 2); ``severity`` (n, kinds); ``dark`` bool (n,); ``code``: the
+    teacher's for a true sentence, (n, code), or None.
     """
 
     coarse: Tensor
@@ -98,8 +101,9 @@ def read_pictures(
         pair = pairs[int(rng.integers(len(pairs)))]
         done = sample_degradations(rng, CLEAN_SHARE, DOUBLE_SHARE, pair.allowed(tuple(KINDS)))
         infrared, visible = apply(*_piece(pair, rng), done, rng)
-        tensors = (torch.from_numpy(np.ascontiguousarray(plane))[None, None] for plane in (infrared, visible))
-        packed = packed_lumas(*tensors)
+        # Cameras give 8 bits, and rounding to them hides the faintest detail.
+        lumas = (np.rint(255 * plane.clip(0, 1)) / np.float32(255) for plane in (infrared, visible))
+        packed = packed_lumas(*(torch.from_numpy(luma)[None, None] for luma in lumas))
         row = [student.coarse_summary(packed)[0], _blocks(packed, rng)]
         row += [torch.from_numpy(severity_vector(done)), torch.tensor(pair.dark)]
         if bank is not None and teacher is not None:
@@ -113,12 +117,13 @@ def read_pictures(
 
 
 def _blocks(packed: Tensor, rng: np.random.Generator) -> Tensor:
-    """Some of the blocks that a student's probes look at, (BLOCKS, 32, 2, 2)."""
+    """Some of the blocks that a student looks at in detail, 8-bit, (BLOCKS, 32, 2, 2)."""
     step = 2 * PROBE_CELLS
     all_blocks = (
         packed[0].unfold(1, PROBE_CELLS, step).unfold(2, PROBE_CELLS, step).permute(1, 2, 0, 3, 4).flatten(0, 1)
     )
-    return all_blocks[torch.from_numpy(rng.choice(len(all_blocks), BLOCKS, len(all_blocks) < BLOCKS))].half()
+    chosen = rng.choice(len(all_blocks), BLOCKS, len(all_blocks) < BLOCKS)
+    return (255 * all_blocks[torch.from_numpy(chosen)]).round().to(torch.uint8)
 
 
 def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -140,54 +145,54 @@ def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
 
 def read_summary(student: Student, readings: Readings) -> Tensor:
     """The summary of the reader of kinds, as ``Student.trunk`` makes it, from the blocks kept: (n, features)."""
-    evidence = student.kinds_probes(readings.blocks.flatten(0, 1).float()).flatten(1)
-    return torch.cat([readings.coarse, evidence.unflatten(0, readings.blocks.shape[:2]).mean(dim=1)], dim=1)
+    bands = student.bands(readings.blocks.flatten(0, 1).float() / 255).flatten(1)
+    bands = bands.unflatten(0, readings.blocks.shape[:2]).transpose(1, 2)[..., None]
+    return torch.cat([readings.coarse, mean_and_size(bands)], dim=1)
+
+
+def train_reader(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
+    """Train the reader of kinds in place, its code towards the teacher's if that is known; mean of the last losses.
+
+    Its layers start anew and are trained on a summary scaled to mean 0 and variance 1 (a feature's average may be a
+    thousandth); the scaling is then folded into them.
+    """
+    layers = [*student.kinds_read, *student.judge]
+    student.bands.load_state_dict(Bands().state_dict())
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()
+    with torch.no_grad():
+        summary = torch.cat([read_summary(student, readings.rows(rows)) for rows in _in_parts(readings)])
+    mean, spread = summary.mean(dim=0), summary.std(dim=0)
+    scale = torch.where(spread > SAME, 1 / spread, 0.0)
+
+    def loss_of(rows: Tensor) -> Tensor:
+        batch = readings.rows(rows)
+        blocks = batch.blocks[:, torch.randperm(batch.blocks.shape[1])[:BLOCKS_SEEN]]
+        scaled = (read_summary(student, dataclasses.replace(batch, blocks=blocks)) - mean) * scale
+        # A little noise stands for the pictures that are not in the training set.
+        code, logits = student.judged(scaled + 0.05 * torch.randn_like(scaled))
+        known = severity_loss(logits, batch.severity, batch.dark, like_night(logits.device)).mean()
+        return known if batch.code is None else known + code_weight * prior_loss(code, batch.code).mean()
+
+    parameters = [parameter for part in (student.bands, *layers) for parameter in part.parameters()]
+    last = _descend(parameters, loss_of, len(readings.coarse), steps)
+    for first in (student.kinds_read[0], student.judge[0]):
+        _fold_scaling(first, mean, scale)
+    return last
+
+
+@torch.no_grad()
+def _fold_scaling(layer: nn.Module, mean: Tensor, scale: Tensor) -> None:
+    """Let a layer whose last inputs are a scaled summary take the summary as it is."""
+    assert isinstance(layer, nn.Linear)
+    weight = layer.weight[:, -len(mean) :]
+    weight *= scale
+    layer.bias -= weight @ mean
 
 
 def _in_parts(readings: Readings) -> tuple[Tensor, ...]:
     return torch.arange(len(readings.coarse)).split(BATCH)
-
-
-def train_judge(student: Student, readings: Readings, steps: int) -> float:
-    """Train ``student.judge`` alone, in place; the mean of the last losses.
-
-    It is trained on inputs scaled to mean 0 and variance 1 (a probe's average may be a thousandth), and the scaling is
-    then folded into its first layer.
-    """
-    with torch.no_grad():
-        summary = torch.cat([read_summary(student, readings.rows(rows)) for rows in _in_parts(readings)])
-        seen = torch.cat([student.kinds_read(summary), summary], dim=1)
-    mean, spread = seen.mean(dim=0), seen.std(dim=0).clamp_min(1e-6)
-    seen = (seen - mean) / spread
-    judge, first = student.judge, student.judge[0]
-    for layer in (judge[0], judge[-1]):
-        layer.reset_parameters()
-
-    def loss_of(rows: Tensor) -> Tensor:
-        batch = readings.rows(rows)
-        # A little noise stands for the pictures that are not in the training set.
-        logits = judge(seen[rows] + 0.05 * torch.randn_like(seen[rows]))
-        return severity_loss(logits, batch.severity, batch.dark, like_night(logits.device)).mean()
-
-    last = _descend(list(judge.parameters()), loss_of, len(seen), steps)
-    with torch.no_grad():
-        first.weight /= spread
-        first.bias -= first.weight @ mean
-    return last
-
-
-def train_reader(student: Student, readings: Readings, steps: int, code_weight: float) -> float:
-    """Train the reader of kinds in place, its code towards the teacher's if that is known; mean of the last losses."""
-    layers = (student.kinds_probes, student.kinds_read, student.judge)
-
-    def loss_of(rows: Tensor) -> Tensor:
-        batch = readings.rows(rows)
-        code, logits = student.judged(read_summary(student, batch))
-        known = severity_loss(logits, batch.severity, batch.dark, like_night(logits.device)).mean()
-        return known if batch.code is None else known + code_weight * prior_loss(code, batch.code).mean()
-
-    parameters = [parameter for layer in layers for parameter in layer.parameters()]
-    return _descend(parameters, loss_of, len(readings.coarse), steps)
 
 
 def _descend(parameters: list[nn.Parameter], loss_of: Callable[[Tensor], Tensor], count: int, steps: int) -> float:
@@ -245,9 +250,7 @@ def main(argv: list[str] | None = None) -> int:
     training, apart = split(load_pairs(args.data))
     readings = read_pictures(student, training, args.pictures, rng, teacher)
     checked = read_pictures(student, apart, max(200, args.pictures // 3), rng, teacher)
-    train_reader(student, readings, args.steps, args.code_weight)
-    loss = train_judge(student, readings, args.steps)
-    log.info("loss %.4f", loss)
+    log.info("loss %.4f", train_reader(student, readings, args.steps, args.code_weight))
     for kind, (recall, alarms) in move_thresholds(student, checked).items():
         print(f"{kind:<16} found {recall:6.1%}   false alarms {alarms:6.1%}")
     save_network(student, preset, args.output, {"prior": "taught on whole pictures"})
