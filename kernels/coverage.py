@@ -29,7 +29,9 @@ _blend = njit(blend)
 @njit
 def _share(distance, reach):
     """How much a border lets through at a distance inside it, 0..1; ``reach``: width of the feather."""
-    t = min(max(distance / (reach + 1e-9), 0.0), 1.0)
+    if distance >= reach + 1e-9:
+        return 1.0
+    t = max(distance / (reach + 1e-9), 0.0)
     return t * t * (3.0 - 2.0 * t)
 
 
