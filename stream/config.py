@@ -75,6 +75,15 @@ class RegistrationConfig(StrictModel):
     calibration: FilePath | None = None
 
 
+class AlignmentConfig(StrictModel):
+    """Live: looks now and then whether infrared still lies on visible."""
+
+    monitor_s: Annotated[float, Field(ge=0.5)] | None = 6.0
+    """Seconds between looks; None: no looks."""
+    on_knock: Literal["warn", "recalibrate"] = "warn"
+    """When a camera seems to have been knocked: say so, or also look for the new map and go over to it."""
+
+
 class NormalizeConfig(StrictModel):
     """Infrared to 8 bit. ``auto``: ``plateau`` for 16-bit streams, ``none`` for 8-bit ones (the camera has done it)."""
 
@@ -189,6 +198,7 @@ class NightglassConfig(StrictModel):
     visible: SourceConfig | None = None
     sync: SyncConfig = SyncConfig()
     registration: RegistrationConfig = RegistrationConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
     normalize: NormalizeConfig = NormalizeConfig()
     fusion: FusionConfig = FusionConfig()
     compose: ComposeConfig = ComposeConfig()

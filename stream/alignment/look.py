@@ -1,7 +1,7 @@
 """One look at a running pair of cameras: does infrared still lie on visible where the map says?
 
 A look is one coarse field of windows (``windows``) of one pair of frames, a few tens of milliseconds of work. Single
-looks are poor witnesses in smoke or at night: the correlations of some looks in a row are averaged before they are read.
+looks are poor witnesses in smoke or at night: the correlations of some in a row are averaged before they are read.
 """
 
 from __future__ import annotations

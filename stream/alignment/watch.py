@@ -9,14 +9,11 @@ that is a state of its own.
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-State = Literal["learning", "aligned", "knocked", "cannot_tell"]
-"""``learning``: what is usual in this scene is not known yet. ``cannot_tell``: nothing in the two pictures agrees
-clearly, anywhere near."""
+from stream.frames import AlignmentState
 
 TELLS = 6.0
 """Least evidence of the best displacement that counts. Pictures of different scenes reached 5.0."""
@@ -57,7 +54,7 @@ class AlignmentWatch:
     """Judges readings through one map, in their order. Start a new one with every other map."""
 
     def __init__(self) -> None:
-        self.state: State = "learning"
+        self.state: AlignmentState = "learning"
         self._usual: NDArray[np.float64] | None = None
         self._run: deque[tuple[NDArray[np.float64], float]] = deque(maxlen=RUN)
         self._blind = 0
@@ -82,7 +79,11 @@ class AlignmentWatch:
         times, rest = divmod(self._blind, LOST)
         return self._usual is not None and times > 0 and rest == 0 and times & (times - 1) == 0
 
-    def push(self, here: float, best: float, offsets_px: NDArray[np.float64]) -> State:
+    def found_away(self) -> None:
+        """A search has found the map elsewhere: the camera was knocked farther than readings reach."""
+        self.state = "knocked"
+
+    def push(self, here: float, best: float, offsets_px: NDArray[np.float64]) -> AlignmentState:
         """Judge one more reading (see ``look.Reading``); the state after it."""
         if best < TELLS or len(offsets_px) < LEAST_WINDOWS:
             self._blind += 1

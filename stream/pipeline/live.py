@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from stream.buffers import Buffer, BufferClosed
@@ -13,6 +14,7 @@ from stream.config import NightglassConfig, SourceConfig
 from stream.errors import NightglassError, SinkError, UsageError
 from stream.frames import FramePair
 from stream.fusion import FusionStage
+from stream.pipeline.monitor import AlignmentMonitor
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
@@ -56,6 +58,7 @@ class Live:
         self._began_ns = 0
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
+        self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
 
     def stop(self) -> None:
         """End the run soon."""
@@ -69,7 +72,7 @@ class Live:
         # The report has these only once the sources have been closed.
         status["reconnects"] = {role: reader.reconnects for role, reader in self._readers.items()}
         status["dropped"] |= {f"{role}_buffer": n for role, r in self._readers.items() if (n := r.buffer.dropped)}
-        return status | {"sources": dict(self._states)}
+        return status | {"sources": dict(self._states), "alignment": self._monitor.report()}
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Run until ``stop``, both sources' end, or ``duration_s`` after both were connected; the report.
@@ -104,6 +107,7 @@ class Live:
                 writers.append(writer)
                 writer.start()
             sync = Synchronizer(sync_config(config, calibration), infos["infrared"].rate_hz, infos["visible"].rate_hz)
+            self._monitor.start()
             on_ready()
             self._began_ns = clock.monotonic_ns()
             self._fuse_all(sync, readers, stage, writers, duration_s)
@@ -114,11 +118,15 @@ class Live:
                 reader.stop()
             for writer in writers:
                 writer.finish()
+            self._monitor.stop()
             engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
         lost = {writer.sink.name: str(writer.failed) for writer in writers if writer.failed}
-        return build_report(stats, elapsed_s, engine, sync.counters) | {"lost_outputs": lost}
+        return build_report(stats, elapsed_s, engine, sync.counters) | {
+            "lost_outputs": lost,
+            "alignment": self._monitor.report(),
+        }
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]
@@ -197,9 +205,14 @@ class Live:
         return True
 
     def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
-        clock, stats = self._clock, self._stats
-        steadied = stage.steady(stage.infer(stage.prepare(pair, seq)))
+        clock, stats, monitor = self._clock, self._stats, self._monitor
+        if (calibration := monitor.take_calibration()) is not None:
+            stage.registration.move_to(calibration, pair.capture_ns)
+        prepared = stage.prepare(pair, seq)
+        monitor.offer(prepared, stage.registration.settled)
+        steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
+        fused = replace(fused, alignment=monitor.note)
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")
