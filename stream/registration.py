@@ -39,7 +39,7 @@ class Glide:
         return not 0 <= now_ns - self.began_ns < GLIDE_S * 1e9
 
     def at(self, now_ns: int) -> Matrix:
-        """The map at a moment. Where corners half-way settle no map (one picture upside down), the end at once."""
+        """The map at a moment; the end at once where corners half-way fold (one picture upside down)."""
         if self.done(now_ns):
             return self.end
         t = (now_ns - self.began_ns) / (GLIDE_S * 1e9)
@@ -47,9 +47,21 @@ class Glide:
         right, bottom = self.visible_size[0] - 1.0, self.visible_size[1] - 1.0
         corners = np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
         places = (1 - share) * apply(self.start, corners) + share * apply(self.end, corners)
+        if not _is_convex(places):
+            return self.end
         pairs = [((p[0], p[1]), (c[0], c[1])) for p, c in zip(places.tolist(), corners.tolist(), strict=True)]
         between = fit_homography(pairs)
         return self.end if between is None else between
+
+
+def _is_convex(places: NDArray[np.float64]) -> bool:
+    """Whether four corners (top left, top right, bottom left, bottom right) form a picture that does not fold."""
+    around = places[[0, 1, 3, 2]]
+    edges = np.roll(around, -1, axis=0) - around
+    after = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
+    # In infrared pixels squared: what is smaller than one is no picture.
+    return bool(turns.min() > 1.0 or turns.max() < -1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,11 +31,13 @@ STEPS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """The windows of one pair of frames (``field``), what the map has of the unlikely parameters (``so_far``), and the
-    width of the infrared working picture.
+    """The windows of one pair of frames (``field``), the map they were looked at through, visible -> infrared pixel of
+    the working sizes (``moved``), what it has of the unlikely parameters (``so_far``), and the width of the infrared
+    working picture.
     """
 
     field: WindowField
+    moved: Matrix
     so_far: Parameters
     width_px: int
 
@@ -66,12 +68,12 @@ def look(infrared: Luma, visible: Luma, homography: Matrix) -> Look:
     moved = rescale(infrared_size, infrared_work) @ homography @ rescale(visible_work, visible_size)
     fixed = structure_map(shrink(infrared, infrared_work))
     field = window_field([fixed], [shrink(visible, visible_work)], moved, WINDOW_PX, REACH_PX, WINDOW_PX)
-    return Look(field, unlikely_part(moved, field), infrared_work[0])
+    return Look(field, moved, unlikely_part(moved, field), infrared_work[0])
 
 
 def read(looks: Sequence[Look]) -> Reading:
     """Read looks together that were made through one map at one size. Raises ValueError for none and for others."""
-    if not looks or len({(one.width_px, one.field.surfaces.shape) for one in looks}) > 1:
+    if not looks or not all(np.array_equal(one.moved, looks[0].moved) for one in looks):
         raise ValueError("looks that are read together must be of one map and one size, and at least one")
     first = looks[0]
     surfaces = np.mean([one.field.surfaces for one in looks], axis=0)
