@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from kernels.coverage import coverage_mask
 from stream.calibration import Calibration, matrix_for
-from stream.homography import Matrix, apply, fit_homography
+from stream.errors import CalibrationError
+from stream.homography import Matrix, apply, fit_homography, scale_to_fit
+from stream.trim import Trim
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -88,6 +90,20 @@ class Registration:
     def settled(self) -> Matrix | None:
         """The map of the last frame, visible -> infrared pixel; None before the first one and while it changes."""
         return None if self._sizes is None or self._glide is not None else self._placing.matrix
+
+    @property
+    def trimmed(self) -> bool:
+        """Whether the map is corrected by hand."""
+        return self._calibration is not None and not self._calibration.trim.is_none
+
+    def trim_to(self, trim: Trim, at_ns: int) -> None:
+        """Go over to another trim of the present calibration. Raises CalibrationError for one that is too large."""
+        calibration = self._calibration
+        if calibration is None:
+            if self._sizes is None:
+                raise CalibrationError("nothing to trim before the first frame of both cameras")
+            calibration = Calibration(scale_to_fit(*self._sizes), *self._sizes, "scaled to fit")
+        self.move_to(calibration.with_trim(trim), at_ns)
 
     def move_to(self, calibration: Calibration | None, at_ns: int) -> None:
         """Go over to another calibration from this moment (capture time, nanoseconds) on.

@@ -63,8 +63,8 @@ class Session:
         self._sizes: tuple[Size, Size] | None = None
         self._begin()
 
-    def _begin(self) -> None:
-        self.watch = AlignmentWatch()
+    def _begin(self, trimmed: bool = False) -> None:
+        self.watch = AlignmentWatch(trimmed)
         self.reading: Reading | None = None
         self._looks: deque[Look] = deque(maxlen=AVERAGED)
         self._frames: deque[tuple[Luma, Luma]] = deque(maxlen=RUN)
@@ -75,15 +75,16 @@ class Session:
         """What is known now, the score rounded to 0.001."""
         return AlignmentNote(self.watch.state, None if self.reading is None else round(score(self.reading.here), 3))
 
-    def look(self, infrared: Luma, visible: Luma, matrix: Matrix) -> bool:
-        """Look at a pair of frames of one moment, uint8 (H, W) full range; ``matrix``: visible -> infrared pixel.
+    def look(self, infrared: Luma, visible: Luma, matrix: Matrix, trimmed: bool = False) -> bool:
+        """Look at a pair of frames of one moment, uint8 (H, W) full range; ``matrix``: visible -> infrared pixel;
+        ``trimmed``: it is corrected by hand.
 
         True if a camera is now known to have been knocked and was not before.
         """
         sizes = (_size(infrared), _size(visible))
         if self._matrix is None or self._sizes != sizes or not np.array_equal(self._matrix, matrix):
             self._matrix, self._sizes = matrix, sizes
-            self._begin()
+            self._begin(trimmed)
         self._looks.append(look(infrared, visible, matrix))
         self._frames.append((_kept(infrared), _kept(visible)))
         self.reading = read(self._looks)

@@ -53,7 +53,9 @@ FULL = 10.0
 class AlignmentWatch:
     """Judges readings through one map, in their order. Start a new one with every other map."""
 
-    def __init__(self) -> None:
+    def __init__(self, trimmed: bool = False) -> None:
+        """``trimmed``: the map is corrected by hand, so that lying beside what fits best is meant."""
+        self._trimmed = trimmed
         self.state: AlignmentState = "learning"
         self._usual: NDArray[np.float64] | None = None
         self._run: deque[tuple[NDArray[np.float64], float]] = deque(maxlen=RUN)
@@ -120,7 +122,7 @@ class AlignmentWatch:
         return _rms(middle - self._usual) >= AWAY_PX
 
     def _far(self, middle: NDArray[np.float64]) -> bool:
-        return _rms(middle) >= FAR_PX and all(gain >= GAIN for _, gain in self._run)
+        return not self._trimmed and _rms(middle) >= FAR_PX and all(gain >= GAIN for _, gain in self._run)
 
     def _is_back(self, middle: NDArray[np.float64] | None) -> bool:
         assert self._usual is not None

@@ -39,6 +39,7 @@ class _Job:
     infrared: Frame
     visible: NDArray[np.uint8]
     matrix: Matrix
+    trimmed: bool
 
 
 class AlignmentMonitor:
@@ -81,10 +82,11 @@ class AlignmentMonitor:
         """What the last look said; None before the thread runs and once it cannot."""
         return self._note
 
-    def offer(self, prepared: Prepared, settled: Matrix | None) -> None:
+    def offer(self, prepared: Prepared, settled: Matrix | None, trimmed: bool = False) -> None:
         """Take this pair for a look if it is time for one and the thread is idle.
 
-        ``settled``: the map that infrared was registered by, visible -> infrared pixel, None while it changes.
+        ``settled``: the map that infrared was registered by, visible -> infrared pixel, None while it changes;
+        ``trimmed``: it is corrected by hand.
         Pairs in which a camera is missing or frozen are not looked at.
         """
         pair, now_ns = prepared.pair, self._clock.monotonic_ns()
@@ -96,7 +98,7 @@ class AlignmentMonitor:
         infrared = replace(pair.infrared, luma=pair.infrared.luma.copy(), chroma=None)
         with self._changed:
             self._last_ns, self._idle = now_ns, False
-            self._job = _Job(infrared, prepared.visible.copy(), settled)
+            self._job = _Job(infrared, prepared.visible.copy(), settled, trimmed)
             self._changed.notify_all()
 
     def take_calibration(self) -> Calibration | None:
@@ -107,10 +109,13 @@ class AlignmentMonitor:
             taken, self._calibration = self._calibration, None
         return taken
 
-    def request(self) -> None:
-        """Search for the map as soon as enough has been looked at, whether or not a camera seems to be knocked."""
+    def request(self) -> bool:
+        """Search for the map as soon as enough has been looked at, whether or not a camera seems to be knocked; False
+        where nothing is looked at.
+        """
         with self._changed:
-            self._asked = True
+            self._asked = self._note is not None
+            return self._asked
 
     def report(self) -> dict[str, Any] | None:
         """Counters and the last look for status and report; None without a monitor."""
@@ -161,7 +166,7 @@ class AlignmentMonitor:
         infrared = np.empty(job.infrared.luma.shape, np.uint8)
         apply_lut(job.infrared.luma, self._normalizer.lut(job.infrared), infrared)
         before = session.watch.state
-        knocked = session.look(infrared, job.visible, job.matrix)
+        knocked = session.look(infrared, job.visible, job.matrix, job.trimmed)
         with self._changed:
             self._counts["looks"] += 1
             self._look_ms.add((self._clock.thread_cpu_ns() - began_ns) / 1e6)
@@ -215,7 +220,7 @@ class AlignmentMonitor:
             return
         log.warning(
             "new alignment (score %.2f): infrared moves by about %.0f pixels (of 640); it holds until the end of this "
-            "run: to keep it, run calibrate",
+            "run unless it is saved (run_stream.py trim --save)",
             found.score,
             found.moved_px,
         )
@@ -229,6 +234,6 @@ class AlignmentMonitor:
         then = (
             "looking for the new alignment"
             if self._config.on_knock == "recalibrate"
-            else "put it back, or run calibrate, or set alignment.on_knock to recalibrate"
+            else "put it back, or run_stream.py recalibrate, or set alignment.on_knock to recalibrate"
         )
         log.warning("a camera seems to have been knocked: %s; %s", what, then)
