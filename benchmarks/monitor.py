@@ -93,10 +93,13 @@ def stills(folder: Path, infrared: str = "ir", visible: str = "vi") -> list[Pair
 
 
 def replay(session: Session, pairs: Iterable[Pair], matrix: Matrix | None = None) -> tuple[int, Counter[str]]:
-    """Look at pairs; the number of alarms, and how often each state held."""
+    """Look at pairs, and search as live does; the number of alarms, and how often each state held."""
     alarms, states = 0, Counter[str]()
     for infrared, visible in pairs:
         alarms += session.look(infrared, visible, np.eye(3) if matrix is None else matrix)
+        if session.wants_search(False, False) and session.watch.state != "knocked" and session.search().elsewhere:
+            session.watch.found_away()
+            alarms += 1
         states[session.note.state] += 1
     return alarms, states
 
