@@ -17,7 +17,7 @@ from stream.calibration import Calibration, load_calibration, matrix_for, save_c
 from stream.control import ControlServer, send_command
 from stream.errors import CalibrationError, SinkError, SourceError, UsageError
 from stream.homography import apply, similarity
-from stream.pipeline.steering import Steering
+from stream.pipeline.commands import LiveCommands
 from stream.registration import GLIDE_S, Registration
 from stream.trim import NO_TRIM, Trim
 
@@ -116,12 +116,12 @@ def test_the_map_goes_over_to_a_trim_and_back_also_without_a_calibration():
     assert registration.at(SIZE, SIZE, 4_000_000_000).matrix[0, 2] == pytest.approx(0) and not registration.trimmed
 
 
-def steering(path: Path | None = None, given: Calibration | None = None, watched: bool = True) -> Steering:
-    return Steering(given or calibration(), path, lambda: watched)
+def commands_of(path: Path | None = None, given: Calibration | None = None, watched: bool = True) -> LiveCommands:
+    return LiveCommands(given or calibration(), path, lambda: watched)
 
 
 def test_what_a_command_does_not_name_stays():
-    one = steering(given=calibration(Trim(5, 6, 1.02)))
+    one = commands_of(given=calibration(Trim(5, 6, 1.02)))
     assert one.take_trim() is None
     assert one.handle({"command": "trim"}) == {
         "trim": {"shift_x_px": 5, "shift_y_px": 6, "scale": 1.02},
@@ -148,7 +148,7 @@ def test_what_a_command_does_not_name_stays():
     ],
 )
 def test_commands_that_are_refused(command, said):
-    one = steering(watched=False)
+    one = commands_of(watched=False)
     with pytest.raises((UsageError, CalibrationError), match=said):
         one.handle(command)
     assert one.take_trim() is None
@@ -157,7 +157,7 @@ def test_commands_that_are_refused(command, said):
 def test_a_found_map_takes_the_place_of_the_trim_and_is_saved_whole(tmp_path):
     path = tmp_path / "calibration.yaml"
     path.write_text(BY_HAND + "infrared_offset_ms: 40.0\ntrim: {shift_px: [7, 7]}\n")
-    one = steering(path, load_calibration(path))
+    one = commands_of(path, load_calibration(path))
     one.found(Calibration(np.eye(3), SIZE, SIZE, "structure", score=0.9))
     one.handle({"command": "trim", "shift_x_px": 2, "save": True})
     saved = load_calibration(path)
@@ -165,11 +165,11 @@ def test_a_found_map_takes_the_place_of_the_trim_and_is_saved_whole(tmp_path):
 
 
 def test_commands_over_a_socket():
-    server = ControlServer("tcp://127.0.0.1:*", steering().handle)
+    server = ControlServer("tcp://127.0.0.1:*", commands_of().handle)
     server.start()
     try:
         with pytest.raises(SinkError, match=r"control\.endpoint"):
-            ControlServer(server.endpoint, steering().handle).start()
+            ControlServer(server.endpoint, commands_of().handle).start()
         answer = send_command(server.endpoint, {"command": "trim", "scale": 1.1}, 10)
         assert answer["trim"]["scale"] == 1.1
         with pytest.raises(UsageError, match="unknown command"):

@@ -15,11 +15,11 @@ from stream.control import ControlServer
 from stream.errors import CalibrationError, NightglassError, SinkError, UsageError
 from stream.frames import FramePair
 from stream.fusion import FusionStage
+from stream.pipeline.commands import LiveCommands
 from stream.pipeline.monitor import AlignmentMonitor
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
-from stream.pipeline.steering import Steering
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
 from stream.registration import Registration
@@ -86,8 +86,8 @@ class Live:
         config, clock, stats = self._config, self._clock, self._stats
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
-        steering = Steering(calibration, config.registration.calibration, self._monitor.request)
-        control = None if config.control is None else ControlServer(config.control.endpoint, steering.handle)
+        commands = LiveCommands(calibration, config.registration.calibration, self._monitor.request)
+        control = None if config.control is None else ControlServer(config.control.endpoint, commands.handle)
         engine = fusion_engine(config)
         writers: list[Writer] = []
         try:
@@ -117,7 +117,7 @@ class Live:
                 control.start()
             on_ready()
             self._began_ns = clock.monotonic_ns()
-            self._fuse_all(sync, readers, stage, steering, writers, duration_s)
+            self._fuse_all(sync, readers, stage, commands, writers, duration_s)
             elapsed_s = (clock.monotonic_ns() - self._began_ns) / 1e9
         finally:
             if control is not None:
@@ -169,7 +169,7 @@ class Live:
         sync: Synchronizer,
         readers: dict[Role, Reader],
         stage: FusionStage,
-        steering: Steering,
+        commands: LiveCommands,
         writers: list[Writer],
         duration_s: float | None,
     ) -> None:
@@ -193,7 +193,7 @@ class Live:
             if pairs:
                 stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
             for pair in pairs:
-                self._fuse_one(pair, seq, stage, steering, writers)
+                self._fuse_one(pair, seq, stage, commands, writers)
                 seq += 1
             if len(ended) == len(readers) and not pairs:
                 log.info("both sources have ended")
@@ -215,10 +215,10 @@ class Live:
         return True
 
     def _fuse_one(
-        self, pair: FramePair, seq: int, stage: FusionStage, steering: Steering, writers: list[Writer]
+        self, pair: FramePair, seq: int, stage: FusionStage, commands: LiveCommands, writers: list[Writer]
     ) -> None:
         clock, stats, monitor = self._clock, self._stats, self._monitor
-        self._steer(stage.registration, steering, pair)
+        self._steer(stage.registration, commands, pair)
         prepared = stage.prepare(pair, seq)
         monitor.offer(prepared, stage.registration.settled, stage.registration.trimmed)
         steadied = stage.steady(stage.infer(prepared))
@@ -228,15 +228,15 @@ class Live:
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")
 
-    def _steer(self, registration: Registration, steering: Steering, pair: FramePair) -> None:
+    def _steer(self, registration: Registration, commands: LiveCommands, pair: FramePair) -> None:
         """Go over to what the monitor has found or a person has asked for."""
         try:
             if (calibration := self._monitor.take_calibration()) is not None:
                 registration.move_to(calibration, pair.capture_ns)
-                steering.found(calibration)
+                commands.found(calibration)
             if pair.visible is not None:
-                steering.sized((pair.visible.width, pair.visible.height))
-            if (trim := steering.take_trim()) is not None:
+                commands.sized((pair.visible.width, pair.visible.height))
+            if (trim := commands.take_trim()) is not None:
                 registration.trim_to(trim, pair.capture_ns)
         except CalibrationError as error:
             log.error("the alignment stays as it is: %s", error)

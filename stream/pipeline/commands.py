@@ -17,7 +17,7 @@ from stream.trim import Trim
 _TRIM_KEYS = ("shift_x_px", "shift_y_px", "scale")
 
 
-class Steering:
+class LiveCommands:
     """The calibration and trim that a live run is to use, and the commands that change them."""
 
     def __init__(self, calibration: Calibration | None, path: Path | None, search: Callable[[], bool]) -> None:
