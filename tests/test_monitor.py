@@ -14,6 +14,8 @@ from drawn_scenes import drawn_scene, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.alignment.apart import ApartEstimator
+from stream.alignment.estimate import estimate
 from stream.alignment.look import look, read
 from stream.alignment.session import AVERAGED, Session
 from stream.alignment.watch import AWAY_PX, BLIND, FAR_PX, GAIN, LOST, RUN, TELLS, AlignmentWatch, score
@@ -210,6 +212,19 @@ def test_pictures_in_which_nothing_can_be_found_give_a_refused_search_and_a_paus
     assert found.homography is None and found.reason and not found.elsewhere
     session.look(flat, visible, np.eye(3))
     assert not session.wants_search(False, True)
+
+
+def test_the_estimate_in_its_own_process_is_the_same_and_its_end_is_a_refusal():
+    infrared, visible = views(shift(5, 2))
+    here, apart = estimate([infrared], [visible]), ApartEstimator()
+    there = apart([infrared], [visible])
+    assert there.accepted == here.accepted and there.score == pytest.approx(here.score, abs=0.05)
+    np.testing.assert_allclose(there.homography, here.homography, atol=0.1)
+    broken = apart([infrared], [visible[0]])
+    assert not broken.accepted and "status 1" in broken.reason
+    apart.stop()
+    stopped = apart([infrared], [visible])
+    assert not stopped.accepted and "status -9" in stopped.reason
 
 
 class SteppedClock:

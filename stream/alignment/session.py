@@ -6,19 +6,24 @@ No clock, no thread: frames go in, what is known comes out. A search takes secon
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.alignment.estimate import estimate
+from stream.alignment.apart import Found
+from stream.alignment.estimate import Alignment, estimate
 from stream.alignment.footage import Size, at_width
 from stream.alignment.look import Look, Reading, look, read
 from stream.alignment.structure import Luma
 from stream.alignment.watch import AWAY_PX, RUN, TELLS, AlignmentWatch, score
 from stream.frames import AlignmentNote
 from stream.homography import Matrix, apply, rescale
+
+Estimator = Callable[[Sequence[Luma], Sequence[Luma]], Alignment | Found]
+"""``estimate``, or the same elsewhere."""
 
 AVERAGED = 4
 """Looks that are read together."""
@@ -104,11 +109,11 @@ class Session:
         knocked = recalibrates and self.watch.state == "knocked" and self._rest == 0
         return asked or knocked or self.watch.search_due
 
-    def search(self) -> Search:
+    def search(self, estimator: Estimator = estimate) -> Search:
         """Estimate the map from the frames of the last looks. What it finds is looked at before it is believed."""
         assert self._matrix is not None and self._frames
         infrared, visible = zip(*self._frames, strict=True)
-        found = estimate(infrared, visible)
+        found = estimator(infrared, visible)
         sizes = (_size(infrared[0]), _size(visible[0]))
         reason = found.reason
         if found.accepted:

@@ -26,12 +26,10 @@ from stream.normalize import Normalizer
 from stream.stats import Distribution
 
 if TYPE_CHECKING:
+    from stream.alignment.apart import ApartEstimator
     from stream.alignment.session import Search, Session
 
 log = logging.getLogger("nightglass")
-
-_JOIN_S = 10.0
-"""A search in progress is waited for so long at the end, then left alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +56,7 @@ class AlignmentMonitor:
         self._stopping = False
         self._calibration: Calibration | None = None
         self._last_ns: int | None = None
+        self._estimator: ApartEstimator | None = None
         self._note: AlignmentNote | None = None
         self._offset_px: float | None = None
         self._counts = {"looks": 0, "knocks": 0, "searches": 0, "refused": 0, "recalibrations": 0}
@@ -74,8 +73,10 @@ class AlignmentMonitor:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        if self._estimator is not None:
+            self._estimator.stop()
         if self._thread.ident is not None:
-            self._thread.join(_JOIN_S)
+            self._thread.join()
 
     @property
     def note(self) -> AlignmentNote | None:
@@ -138,11 +139,12 @@ class AlignmentMonitor:
     def _run(self) -> None:
         try:
             # OpenCV: live fusion does not need it otherwise.
+            from stream.alignment.apart import ApartEstimator
             from stream.alignment.session import Session
         except ImportError as error:
             log.warning("the alignment is not watched: OpenCV cannot be loaded (%s); run doctor", error)
             return
-        session = Session()
+        session, self._estimator = Session(), ApartEstimator()
         self._note = session.note
         try:
             while (job := self._next()) is not None:
@@ -185,7 +187,10 @@ class AlignmentMonitor:
             self._note, self._offset_px = session.note, session.watch.offset_px
 
     def _search(self, session: Session, asked: bool) -> None:
-        found = session.search()
+        assert self._estimator is not None
+        found = session.search(self._estimator)
+        if self._stopping:
+            return
         known = session.watch.state == "knocked"
         with self._changed:
             self._counts["searches"] += 1
