@@ -16,7 +16,7 @@ import numpy as np
 from stream.alignment.structure import Luma
 from stream.homography import Matrix
 
-_NICE = 10
+_NICE = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
