@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, void
+from numba import float64, njit, types, void
 from numpy.typing import NDArray
 
 from kernels.checks import check_plane
 from kernels.register import check_matrix
 from kernels.signatures import U8_IN, U8_OUT
+
+_MATRIX = types.Array(types.float64, 2, "C", readonly=True)
 
 
 def blend(a, b, coverage):
@@ -22,6 +24,66 @@ def blend(a, b, coverage):
 
 
 _blend = njit(blend)
+
+
+@njit
+def _share(distance, reach):
+    """How much a border lets through at a distance inside it, 0..1; ``reach``: width of the feather."""
+    if distance >= reach + 1e-9:
+        return 1.0
+    t = max(distance / (reach + 1e-9), 0.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@njit([void(_MATRIX, float64, float64, float64, U8_OUT)], nogil=True, cache=True, error_model="numpy")
+def _coverage_mask(m, width, height, feather_px, out):
+    rows, columns = out.shape
+    # |w| is largest in a corner, as w is linear. Pixels within rounding of the horizon count as behind it: their
+    # positions would be noise.
+    largest, nearest = 0.0, np.inf
+    for y in (0, rows - 1):
+        for x in (0, columns - 1):
+            w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+            largest, nearest = max(largest, abs(w)), min(nearest, w)
+    horizon = 1e-9 * largest
+    # Each border is a line, and what is beyond it is farthest beyond it in a corner, unless that is behind the horizon.
+    step_y, step_x = (max(rows - 1, 1), max(columns - 1, 1)) if nearest > horizon else (1, 1)
+    left = right = top = bottom = False
+    for y in range(0, rows, step_y):
+        for x in range(0, columns, step_x):
+            w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+            if w > horizon:
+                u = m[0, 0] * x + m[0, 1] * y + m[0, 2]
+                v = m[1, 0] * x + m[1, 1] * y + m[1, 2]
+                left |= u + 0.5 * w < 0
+                right |= (width - 0.5) * w - u < 0
+                top |= v + 0.5 * w < 0
+                bottom |= (height - 0.5) * w - v < 0
+    for y in range(rows):
+        for x in range(columns):
+            w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+            if not w > horizon:
+                out[y, x] = 0
+                continue
+            value, per_w = 1.0, 1.0 / w
+            # Infrared pixels per visible pixel, across the border: turns the distance into visible pixels.
+            if left or right:
+                u = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) * per_w
+                across, down = (m[0, 0] - u * m[2, 0]) * per_w, (m[0, 1] - u * m[2, 1]) * per_w
+                reach = np.sqrt(across * across + down * down) * feather_px
+                if left:
+                    value *= _share(u + 0.5, reach)
+                if right:
+                    value *= _share(width - 0.5 - u, reach)
+            if top or bottom:
+                v = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) * per_w
+                across, down = (m[1, 0] - v * m[2, 0]) * per_w, (m[1, 1] - v * m[2, 1]) * per_w
+                reach = np.sqrt(across * across + down * down) * feather_px
+                if top:
+                    value *= _share(v + 0.5, reach)
+                if bottom:
+                    value *= _share(height - 0.5 - v, reach)
+            out[y, x] = np.uint8(np.floor(value * 255.0 + 0.5))
 
 
 @njit([void(U8_IN, U8_IN, U8_IN, U8_OUT)], nogil=True, cache=True)
@@ -55,8 +117,8 @@ def coverage_mask(
     ``matrix``: float64 (3, 3), visible pixel (x, y, 1) to infrared pixel. Shapes are (height, width). Within
     ``feather_px`` visible pixels of a border of the infrared picture the value falls from 255 to 0 by the smoothstep
     polynomial ``3 t^2 - 2 t^3``. A border that the visible picture does not cross is not feathered: there is nothing to
-    hide, and two equal pictures give 255 everywhere. Made once a calibration, so plain NumPy. Returns uint8 (H, W).
-    Raises ValueError if the matrix is not finite and 3x3 or ``feather_px`` is negative.
+    hide, and two equal pictures give 255 everywhere. Returns uint8 (H, W). Raises ValueError if the matrix is not
+    finite and 3x3 or ``feather_px`` is negative.
     """
     if not feather_px >= 0:
         raise ValueError(f"feather_px must not be negative, got {feather_px}")
@@ -64,23 +126,9 @@ def coverage_mask(
     m = np.asarray(matrix, dtype=np.float64)
     if _reaches_corners(m, infrared_shape, visible_shape):
         return np.full(visible_shape, 255, np.uint8)
-    y, x = np.mgrid[0 : visible_shape[0], 0 : visible_shape[1]].astype(np.float64)
-    w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
-    # Pixels within rounding of the horizon count as behind it: their positions would be noise.
-    ahead = w > 1e-9 * np.abs(w).max()
-    w = np.where(ahead, w, 1.0)
-    mask = np.where(ahead, 1.0, 0.0)
-    for axis, size in ((0, infrared_shape[1]), (1, infrared_shape[0])):
-        position = (m[axis, 0] * x + m[axis, 1] * y + m[axis, 2]) / w
-        # Infrared pixels per visible pixel, across the border: turns the distance into visible pixels.
-        gradient = np.hypot((m[axis, 0] - position * m[2, 0]) / w, (m[axis, 1] - position * m[2, 1]) / w)
-        for distance in (position + 0.5, size - 0.5 - position):
-            inside = distance >= 0
-            if np.all(inside | ~ahead):
-                continue
-            t = np.clip(distance / (gradient * feather_px + 1e-9), 0.0, 1.0)
-            mask *= t * t * (3.0 - 2.0 * t)
-    return np.floor(mask * 255.0 + 0.5).astype(np.uint8)
+    out = np.empty(visible_shape, np.uint8)
+    _coverage_mask(np.ascontiguousarray(m), float(infrared_shape[1]), float(infrared_shape[0]), float(feather_px), out)
+    return out
 
 
 def _reaches_corners(m: NDArray[np.float64], infrared_shape: tuple[int, int], visible_shape: tuple[int, int]) -> bool:

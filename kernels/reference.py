@@ -68,6 +68,27 @@ def fill_uncovered(
     return ((infrared * c + visible * (255 - c) + 127) // 255).astype(np.uint8)
 
 
+def coverage_mask(
+    matrix: NDArray[np.float64], infrared_shape: tuple[int, int], visible_shape: tuple[int, int], feather_px: float
+) -> NDArray[np.uint8]:
+    """``kernels.coverage.coverage_mask``."""
+    m = matrix
+    y, x = np.mgrid[0 : visible_shape[0], 0 : visible_shape[1]].astype(np.float64)
+    w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+    ahead = w > 1e-9 * np.abs(w).max()
+    w = np.where(ahead, w, 1.0)
+    mask = np.where(ahead, 1.0, 0.0)
+    for axis, size in ((0, infrared_shape[1]), (1, infrared_shape[0])):
+        position = (m[axis, 0] * x + m[axis, 1] * y + m[axis, 2]) / w
+        gradient = np.hypot((m[axis, 0] - position * m[2, 0]) / w, (m[axis, 1] - position * m[2, 1]) / w)
+        for distance in (position + 0.5, size - 0.5 - position):
+            if np.all((distance >= 0) | ~ahead):
+                continue
+            t = np.clip(distance / (gradient * feather_px + 1e-9), 0.0, 1.0)
+            mask *= t * t * (3.0 - 2.0 * t)
+    return np.floor(mask * 255.0 + 0.5).astype(np.uint8)
+
+
 def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32]) -> NDArray[np.uint8]:
     """``kernels.chroma.apply_chroma_gain``."""
 

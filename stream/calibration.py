@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime
 import logging
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from stream.errors import CalibrationError
 from stream.homography import PointPair, apply, fit_homography, rescale, residuals_px, scale_to_fit, similarity
 from stream.schema import StrictModel, describe, read_yaml
+from stream.trim import NO_TRIM, Trim
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -42,8 +44,8 @@ class Calibration:
     it was found in, None where it was not found in footage; ``residuals_px``: for some of them, how far each by itself
     would put the picture from where all together do (root mean square, infrared pixels). ``infrared_offset_ms``: to add
     to infrared capture times; ``infrared_drift_ppm``: growth of that offset from the first infrared frame on, None
-    where unknown; ``infrared_offset_confidence``: 0..1, None where it was not found in footage. Raises CalibrationError
-    for a map that no pair of cameras can have.
+    where unknown; ``infrared_offset_confidence``: 0..1, None where it was not found in footage. ``trim``: set by
+    hand on top of the map. Raises CalibrationError for a map that no pair of cameras can have.
     """
 
     homography: NDArray[np.float64]
@@ -58,6 +60,7 @@ class Calibration:
     frames: int | None = None
     residuals_px: tuple[float, ...] | None = None
     infrared_offset_confidence: float | None = None
+    trim: Trim = NO_TRIM
 
     def __post_init__(self) -> None:
         if self.homography.shape != (3, 3) or not np.isfinite(self.homography).all():
@@ -66,7 +69,23 @@ class Calibration:
             raise CalibrationError(f"sizes must be positive, got {self.infrared_size} and {self.visible_size}")
         if not _is_plausible(self.homography, self.visible_size):
             raise CalibrationError("the homography folds or flattens the visible picture: measure the points anew")
+        self.trim.check(self.visible_size)
         object.__setattr__(self, "homography", self.homography / self.homography[2, 2])
+
+    def with_trim(self, trim: Trim) -> Calibration:
+        """The same with another trim. Raises CalibrationError for one that is too large."""
+        return replace(self, trim=trim)
+
+    def with_timing_of(self, other: Calibration | None) -> Calibration:
+        """The same with what another one says of the time between the cameras."""
+        if other is None:
+            return self
+        return replace(
+            self,
+            infrared_offset_ms=other.infrared_offset_ms,
+            infrared_drift_ppm=other.infrared_drift_ppm,
+            infrared_offset_confidence=other.infrared_offset_confidence,
+        )
 
 
 def calibrate_from_points(
@@ -118,7 +137,8 @@ def matrix_for(calibration: Calibration | None, infrared_size: Size, visible_siz
             )
     to_infrared = rescale(calibration.infrared_size, infrared_size)
     to_calibrated_visible = rescale(visible_size, calibration.visible_size)
-    matrix = to_infrared @ calibration.homography @ to_calibrated_visible
+    trimmed = calibration.homography @ calibration.trim.undone(calibration.visible_size)
+    matrix = to_infrared @ trimmed @ to_calibrated_visible
     return matrix / matrix[2, 2]
 
 
@@ -143,11 +163,38 @@ def save_calibration(path: Path, calibration: Calibration) -> None:
         value = getattr(calibration, key)
         if value is not None:
             data[key] = list(value) if isinstance(value, tuple) else value
+    if not calibration.trim.is_none:
+        data["trim"] = _trim_entry(calibration.trim)
     head = "# Nightglass calibration: visible pixel -> infrared pixel, (0, 0) is the centre of the top left pixel.\n"
     try:
         path.write_text(head + yaml.safe_dump(data, sort_keys=False, default_flow_style=None), encoding="utf-8")
     except OSError as error:
         raise CalibrationError(f"{path}: cannot write the calibration: {error.strerror}") from None
+
+
+def save_trim(path: Path, trim: Trim) -> None:
+    """Write a trim into a calibration file and leave all else in it, comments too, as it is.
+
+    Raises CalibrationError for a file that is no calibration (before and after), and when it cannot be written.
+    """
+    load_calibration(path)
+    line = "" if trim.is_none else f"trim: {yaml.safe_dump(_trim_entry(trim), default_flow_style=True).strip()}\n"
+    beside = path.with_name(path.name + ".new")
+    try:
+        text = path.read_text(encoding="utf-8")
+        # Also an entry that goes on in indented lines.
+        text = re.sub(r"^trim:.*(?:\n[ \t]+.*)*\n?", "", text, flags=re.MULTILINE)
+        beside.write_text(text + ("" if text.endswith("\n") else "\n") + line, encoding="utf-8")
+        load_calibration(beside)
+        beside.replace(path)
+    except OSError as error:
+        raise CalibrationError(f"{path}: cannot write the trim: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _trim_entry(trim: Trim) -> dict[str, Any]:
+    return {"shift_px": [trim.shift_x_px, trim.shift_y_px], "scale": trim.scale}
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -201,6 +248,11 @@ class _PointEntry(StrictModel):
     visible: _Xy
 
 
+class _TrimEntry(StrictModel):
+    shift_px: _Xy = Field(default=[0.0, 0.0])
+    scale: Annotated[float, Field(gt=0)] = 1.0
+
+
 class _CalibrationFile(StrictModel):
     infrared_size: _SizeList
     visible_size: _SizeList
@@ -218,6 +270,7 @@ class _CalibrationFile(StrictModel):
     frames: Annotated[int, Field(ge=1)] | None = None
     residuals_px: list[Annotated[float, Field(ge=0)]] | None = None
     infrared_offset_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    trim: _TrimEntry = _TrimEntry()
 
     @model_validator(mode="after")
     def _one_form(self) -> _CalibrationFile:
@@ -258,4 +311,5 @@ class _CalibrationFile(StrictModel):
             self.frames,
             None if self.residuals_px is None else tuple(self.residuals_px),
             self.infrared_offset_confidence,
+            Trim(self.trim.shift_px[0], self.trim.shift_px[1], self.trim.scale),
         )

@@ -163,6 +163,40 @@ def calibrate(
         typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
 
 
+EndpointOption = Annotated[str, typer.Option(help="The running live's control.endpoint.")]
+_ANSWER_S = 5.0
+
+
+@app.command()
+def trim(
+    endpoint: EndpointOption = "tcp://127.0.0.1:5557",
+    shift_x: Annotated[float | None, typer.Option(help="Move infrared right by so many visible pixels.")] = None,
+    shift_y: Annotated[float | None, typer.Option(help="Move infrared down by so many visible pixels.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Make infrared so much larger, about the middle.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Write it into the calibration file.")] = False,
+) -> None:
+    """Correct a running live's alignment by hand; what is not given stays. Says what then holds."""
+    from stream.control import send_command
+
+    given = {"shift_x_px": shift_x, "shift_y_px": shift_y, "scale": scale}
+    command = {"command": "trim", "save": save, **{key: value for key, value in given.items() if value is not None}}
+    answer = send_command(endpoint, command, _ANSWER_S)
+    now = answer["trim"]
+    typer.echo(
+        f"shift {now['shift_x_px']:g}, {now['shift_y_px']:g} pixels, scale {now['scale']:g}"
+        + (f"; saved in {answer['saved']}" if answer["saved"] else "")
+    )
+
+
+@app.command()
+def recalibrate(endpoint: EndpointOption = "tcp://127.0.0.1:5557") -> None:
+    """Ask a running live to search for its alignment in what its cameras see now."""
+    from stream.control import send_command
+
+    send_command(endpoint, {"command": "recalibrate"}, _ANSWER_S)
+    typer.echo("searching; live's log and status say what comes out")
+
+
 @app.command()
 def doctor() -> None:
     """Say what this machine has, what is missing, and how to get it."""

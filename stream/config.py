@@ -75,6 +75,28 @@ class RegistrationConfig(StrictModel):
     calibration: FilePath | None = None
 
 
+class AlignmentConfig(StrictModel):
+    """Live: looks now and then whether infrared still lies on visible."""
+
+    monitor_s: Annotated[float, Field(ge=0.5)] | None = 6.0
+    """Seconds between looks; None: no looks."""
+    on_knock: Literal["warn", "recalibrate"] = "warn"
+    """When a camera seems to have been knocked: say so, or also look for the new map and go over to it."""
+
+
+class ControlConfig(StrictModel):
+    """Live: commands from this machine. Bound to the loopback or a socket file only: there are no keys."""
+
+    endpoint: str = "tcp://127.0.0.1:5557"
+
+    @model_validator(mode="after")
+    def _of_this_machine(self) -> ControlConfig:
+        parts = urlsplit(self.endpoint)
+        if not (parts.scheme == "ipc" or (parts.scheme == "tcp" and _is_loopback(parts.netloc))):
+            raise ValueError(f"endpoint {self.endpoint!r} must be tcp:// on the loopback (127.0.0.1), or ipc://")
+        return self
+
+
 class NormalizeConfig(StrictModel):
     """Infrared to 8 bit. ``auto``: ``plateau`` for 16-bit streams, ``none`` for 8-bit ones (the camera has done it)."""
 
@@ -189,6 +211,8 @@ class NightglassConfig(StrictModel):
     visible: SourceConfig | None = None
     sync: SyncConfig = SyncConfig()
     registration: RegistrationConfig = RegistrationConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
+    control: ControlConfig | None = None
     normalize: NormalizeConfig = NormalizeConfig()
     fusion: FusionConfig = FusionConfig()
     compose: ComposeConfig = ComposeConfig()

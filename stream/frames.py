@@ -127,6 +127,19 @@ class Prior:
     present: tuple[str, ...] = ()
 
 
+AlignmentState = Literal["learning", "aligned", "knocked", "cannot_tell"]
+"""What the alignment monitor knows. ``learning``: not yet what is usual in this scene. ``cannot_tell``: nothing in the
+two pictures agrees clearly, anywhere near (smoke, night, an empty sky)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentNote:
+    """What the last look at the alignment said. ``score``: 0..1, None before the first look."""
+
+    state: AlignmentState
+    score: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class FusedFrame:
     """A fused picture and what it was made of; all planes full range, all in the visible camera's geometry.
@@ -136,6 +149,7 @@ class FusedFrame:
     ``infrared``: infrared registered onto the visible picture and normalized, uint8 (H, W).
     ``visible``: visible luma, uint8 (H, W).
     ``stage_ms``: milliseconds spent by stage so far (``sync``, ``register``, ``fuse``, ...).
+    ``alignment``: what the monitor said last, None where there is none.
     """
 
     luma: NDArray[np.uint8]
@@ -151,6 +165,7 @@ class FusedFrame:
     name: str | None = None
     stage_ms: dict[str, float] = field(default_factory=dict)
     camera_chroma: Chroma | None = None
+    alignment: AlignmentNote | None = None
 
     def __post_init__(self) -> None:
         for what, plane in (("luma", self.luma), ("infrared", self.infrared), ("visible", self.visible)):

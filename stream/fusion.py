@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.coverage import coverage_mask, fill_uncovered
+from kernels.coverage import fill_uncovered
 from kernels.register import register_normalize
 from kernels.steady import Steadier
 from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering
-from stream.calibration import Calibration, matrix_for
+from stream.calibration import Calibration
 from stream.chroma_gain import GainSmoother, gained
 from stream.clock import Clock
 from stream.config import ChromaMode, NormalizeConfig
@@ -19,13 +19,9 @@ from stream.frames import Frame, FramePair, FusedFrame, Prior
 from stream.normalize import Normalizer
 from stream.picture import full_range_chroma, full_range_luma
 from stream.prior import PriorTracker
+from stream.registration import Registration, Size
 from stream.shutter import InfraredShare, ShutterWatch
 from stream.smoothing import step_share
-
-FEATHER_SHARE = 0.03
-"""Where infrared covers only a part of the visible picture, its border is blended over this share of the width."""
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,8 @@ class FusionStage:
         """
         self._engine = engine
         self._normalizer = Normalizer(normalize)
-        self._calibration = calibration
+        self.registration = Registration(calibration)
+        """Where infrared lies on visible; belongs to the thread that calls ``prepare``."""
         self._clock = clock
         self._visible_size = visible_size
         self._chroma = chroma
@@ -116,8 +113,6 @@ class FusionStage:
         self._steering = Steering()
         self._steadier = Steadier()
         self._last_ns: int | None = None
-        self._map_for: tuple[Size, Size] | None = None
-        self._matrix: NDArray[np.float64] = np.eye(3)
         self._coverage: NDArray[np.uint8] | None = None
 
     def prepare(self, pair: FramePair, seq: int) -> Prepared:
@@ -128,7 +123,7 @@ class FusionStage:
         visible = None if pair.visible is None else full_range_luma(pair.visible)
         if pair.visible is not None:
             self._visible_size = (pair.visible.width, pair.visible.height)
-        infrared = None if pair.infrared is None else self._register(pair.infrared)
+        infrared = None if pair.infrared is None else self._register(pair.infrared, pair.capture_ns)
         sees = infrared
         if infrared is not None and visible is not None and self._coverage is not None:
             sees = np.empty_like(visible)
@@ -227,15 +222,11 @@ class FusionStage:
         """All steps for one pair. Raises EngineError and CalibrationError."""
         return self.finish(self.steady(self.infer(self.prepare(pair, seq))))
 
-    def _register(self, infrared: Frame) -> NDArray[np.uint8]:
+    def _register(self, infrared: Frame, at_ns: int) -> NDArray[np.uint8]:
         size = (infrared.width, infrared.height)
         target = self._visible_size or size
-        if self._map_for != (size, target):
-            self._matrix = matrix_for(self._calibration, size, target)
-            shapes = (infrared.height, infrared.width), (target[1], target[0])
-            coverage = coverage_mask(self._matrix, *shapes, feather_px=FEATHER_SHARE * target[0])
-            self._coverage = None if coverage.min() == 255 else coverage
-            self._map_for = (size, target)
+        placing = self.registration.at(size, target, at_ns)
+        self._coverage = placing.coverage
         out = np.empty((target[1], target[0]), np.uint8)
-        register_normalize(infrared.luma, self._matrix, self._normalizer.lut(infrared), out)
+        register_normalize(infrared.luma, placing.matrix, self._normalizer.lut(infrared), out)
         return out

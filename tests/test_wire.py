@@ -153,5 +153,6 @@ def test_header_has_every_field_of_the_format() -> None:
         "palette": "ironbow",
         "degraded": "none",
         "prior": {"scores": {"smoke": 0.75}, "caption": "visible: smoke"},
+        "alignment": None,
         "temperature": None,
     }

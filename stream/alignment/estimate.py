@@ -14,6 +14,7 @@ from stream.alignment.score import Trust, evidence, judge, split_px
 from stream.alignment.search import SCALES, search
 from stream.alignment.structure import Luma
 from stream.alignment.windows import Parameters, WindowField, window_field
+from stream.alignment.working import infrared_working_size, visible_working_size
 from stream.homography import Matrix, apply, rescale, scale_to_fit
 
 SEARCH_WIDTHS = ((96, 0.84, np.inf), (144, 0.0, 0.84))
@@ -140,12 +141,13 @@ def _coarse(footage: Footage) -> list[Matrix]:
 
 def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int]) -> Settled:
     """Refine a map (visible -> infrared pixel at full size) at one level, with the given frames."""
-    infrared_work = at_width(footage.infrared_size, _infrared_width(footage, start, level))
+    sizes = footage.infrared_size, footage.visible_size
+    infrared_work = infrared_working_size(*sizes, start, level.width_px)
     to_work = rescale(footage.infrared_size, infrared_work)
     fixed = [footage.structure(i, infrared_work) for i in frames]
     homography = start
     for left in reversed(range(level.passes)):
-        visible_work = _visible_size(footage, homography, infrared_work)
+        visible_work = visible_working_size(*sizes, homography, infrared_work)
         from_work = rescale(visible_work, footage.visible_size)
         visible = [footage.visible_at(i, visible_work) for i in frames]
         moved = to_work @ homography @ from_work
@@ -161,24 +163,6 @@ def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int])
         if left == 0:
             seen, _ = evidence(field, displacements(field, parameters))
     return Settled(homography, field, parameters, so_far, seen, infrared_work[0])
-
-
-def _infrared_width(footage: Footage, homography: Matrix, level: Level) -> int:
-    """Working width of the infrared picture at which the smaller of the two fields has the level's width."""
-    magnification = float(np.sqrt(abs(np.linalg.det(homography[:2, :2]))))
-    field = min(1.0, max(0.4, magnification * footage.visible_size[0] / footage.infrared_size[0]))
-    # In steps, so that candidates of nearly one scale share structure maps; never more pixels than there are, but
-    # for small pictures, whose windows have to be as many as a large one's.
-    width_px = round(level.width_px / field / 32) * 32
-    return max(level.width_px, min(width_px, footage.infrared_size[0]))
-
-
-def _visible_size(footage: Footage, homography: Matrix, infrared_work: tuple[int, int]) -> tuple[int, int]:
-    """Visible at the density that it will have once moved, so that moving it neither skips nor invents pixels."""
-    magnification = np.sqrt(abs(np.linalg.det(homography[:2, :2]))) * infrared_work[0] / footage.infrared_size[0]
-    width = round(float(np.clip(magnification, 0.0, 1.0)) * footage.visible_size[0])
-    # In steps, so that candidates of nearly one scale share the shrunken pictures.
-    return at_width(footage.visible_size, min(footage.visible_size[0], max(32, -(-width // 32) * 32)))
 
 
 def _residuals(footage: Footage, settled: Settled, level: Level, frames: Sequence[int]) -> list[float]:

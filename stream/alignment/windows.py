@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,21 +81,20 @@ def window_field(
     if not len(corners):
         return nothing
     hits = np.zeros((len(corners), side, side), np.complex64)
-    energy = np.zeros_like(hits)
-    mask_spectra = np.fft.fft2(_cut(mask, corners, side))
-    cover = np.zeros_like(hits)
-    flat = np.conj(np.fft.fft2(np.ones((window_px, window_px), np.float32), (side, side)))
+    power = np.zeros(mask.shape, np.float32)
+    window_power = np.zeros((len(corners), window_px, window_px), np.float32)
     for z, picture in zip(fixed, visible, strict=True):
         seen = structure_map(warped(picture, moved, canvas_size)) * mask
-        small = _cut(z, corners, window_px)
-        small_power = np.conj(np.fft.fft2(np.abs(small) ** 2, (side, side)))
-        large = _cut(seen, corners, side)
+        small, large = _cut(z, corners, window_px), _cut(seen, corners, side)
         hits += np.conj(np.fft.fft2(small, (side, side))) * np.fft.fft2(large)
-        energy += flat * np.fft.fft2(np.abs(large) ** 2)
-        cover += small_power * mask_spectra
-    cut = (slice(None), slice(0, places), slice(0, places))
-    up = np.fft.ifft2(hits).real[cut]
-    down = np.sqrt(np.maximum(np.fft.ifft2(energy).real[cut], 0) * np.maximum(np.fft.ifft2(cover).real[cut], 0))
+        power += np.abs(seen) ** 2
+        window_power += np.abs(small) ** 2
+    # Correlations of what is real need half a spectrum, sums over a square no spectrum at all.
+    cover = np.conj(np.fft.rfft2(window_power, (side, side))) * np.fft.rfft2(_cut(mask, corners, side))
+    up = np.fft.ifft2(hits).real[:, :places, :places]
+    covered = np.fft.irfft2(cover, (side, side))[:, :places, :places]
+    energy = _square_sums(power, corners, window_px, places)
+    down = np.sqrt(np.maximum(energy, 0) * np.maximum(covered, 0))
     # Windows with little structure would else correlate by chance.
     floor = 0.1 * float(np.median(down)) + 1e-6
     surfaces = (up / (down + floor)).astype(np.float32)
@@ -113,6 +113,13 @@ def values_at(field: WindowField, places_px: NDArray[np.float64]) -> NDArray[np.
     upper = s[n, y, x] * (1 - fx) + s[n, y, x + 1] * fx
     lower = s[n, y + 1, x] * (1 - fx) + s[n, y + 1, x + 1] * fx
     return np.asarray(upper * (1 - fy) + lower * fy, dtype=np.float64)
+
+
+def _square_sums(plane: Plane, corners: NDArray[np.int_], side: int, places: int) -> NDArray[np.float64]:
+    """Sums over squares whose top left pixel is ``corners`` (x, y) + (0..places - 1): (N, places, places)."""
+    integral = cv2.integral(plane, sdepth=cv2.CV_64F)
+    sums = integral[side:, side:] - integral[:-side, side:] - integral[side:, :-side] + integral[:-side, :-side]
+    return _cut(np.asarray(sums), corners, places)
 
 
 def _cut(plane: NDArray[Any], corners: NDArray[np.int_], side: int) -> NDArray[Any]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from stream.buffers import Buffer, BufferClosed
 from stream.clock import Clock
 from stream.config import NightglassConfig, SourceConfig
-from stream.errors import NightglassError, SinkError, UsageError
+from stream.control import ControlServer
+from stream.errors import CalibrationError, NightglassError, SinkError, UsageError
 from stream.frames import FramePair
 from stream.fusion import FusionStage
+from stream.pipeline.commands import LiveCommands
+from stream.pipeline.monitor import AlignmentMonitor
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.writer import Writer
+from stream.registration import Registration
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
 from stream.sources.opening import is_live, open_source
@@ -56,6 +61,7 @@ class Live:
         self._began_ns = 0
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
+        self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
 
     def stop(self) -> None:
         """End the run soon."""
@@ -69,7 +75,7 @@ class Live:
         # The report has these only once the sources have been closed.
         status["reconnects"] = {role: reader.reconnects for role, reader in self._readers.items()}
         status["dropped"] |= {f"{role}_buffer": n for role, r in self._readers.items() if (n := r.buffer.dropped)}
-        return status | {"sources": dict(self._states)}
+        return status | {"sources": dict(self._states), "alignment": self._monitor.report()}
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Run until ``stop``, both sources' end, or ``duration_s`` after both were connected; the report.
@@ -80,6 +86,8 @@ class Live:
         config, clock, stats = self._config, self._clock, self._stats
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
+        commands = LiveCommands(calibration, config.registration.calibration, self._monitor.request)
+        control = None if config.control is None else ControlServer(config.control.endpoint, commands.handle)
         engine = fusion_engine(config)
         writers: list[Writer] = []
         try:
@@ -104,21 +112,30 @@ class Live:
                 writers.append(writer)
                 writer.start()
             sync = Synchronizer(sync_config(config, calibration), infos["infrared"].rate_hz, infos["visible"].rate_hz)
+            self._monitor.start()
+            if control is not None:
+                control.start()
             on_ready()
             self._began_ns = clock.monotonic_ns()
-            self._fuse_all(sync, readers, stage, writers, duration_s)
+            self._fuse_all(sync, readers, stage, commands, writers, duration_s)
             elapsed_s = (clock.monotonic_ns() - self._began_ns) / 1e9
         finally:
+            if control is not None:
+                control.stop()
             self._sources_stop.set()
             for reader in self._readers.values():
                 reader.stop()
             for writer in writers:
                 writer.finish()
+            self._monitor.stop()
             engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
         lost = {writer.sink.name: str(writer.failed) for writer in writers if writer.failed}
-        return build_report(stats, elapsed_s, engine, sync.counters) | {"lost_outputs": lost}
+        return build_report(stats, elapsed_s, engine, sync.counters) | {
+            "lost_outputs": lost,
+            "alignment": self._monitor.report(),
+        }
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]
@@ -152,6 +169,7 @@ class Live:
         sync: Synchronizer,
         readers: dict[Role, Reader],
         stage: FusionStage,
+        commands: LiveCommands,
         writers: list[Writer],
         duration_s: float | None,
     ) -> None:
@@ -175,7 +193,7 @@ class Live:
             if pairs:
                 stats.stage("sync", (clock.monotonic_ns() - began) / 1e6)
             for pair in pairs:
-                self._fuse_one(pair, seq, stage, writers)
+                self._fuse_one(pair, seq, stage, commands, writers)
                 seq += 1
             if len(ended) == len(readers) and not pairs:
                 log.info("both sources have ended")
@@ -196,13 +214,32 @@ class Live:
             return False
         return True
 
-    def _fuse_one(self, pair: FramePair, seq: int, stage: FusionStage, writers: list[Writer]) -> None:
-        clock, stats = self._clock, self._stats
-        steadied = stage.steady(stage.infer(stage.prepare(pair, seq)))
+    def _fuse_one(
+        self, pair: FramePair, seq: int, stage: FusionStage, commands: LiveCommands, writers: list[Writer]
+    ) -> None:
+        clock, stats, monitor = self._clock, self._stats, self._monitor
+        self._steer(stage.registration, commands, pair)
+        prepared = stage.prepare(pair, seq)
+        monitor.offer(prepared, stage.registration.settled, stage.registration.trimmed)
+        steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
+        fused = replace(fused, alignment=monitor.note)
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")
+
+    def _steer(self, registration: Registration, commands: LiveCommands, pair: FramePair) -> None:
+        """Go over to what the monitor has found or a person has asked for."""
+        try:
+            if (calibration := self._monitor.take_calibration()) is not None:
+                registration.move_to(calibration, pair.capture_ns)
+                commands.found(calibration)
+            if pair.visible is not None:
+                commands.sized((pair.visible.width, pair.visible.height))
+            if (trim := commands.take_trim()) is not None:
+                registration.trim_to(trim, pair.capture_ns)
+        except CalibrationError as error:
+            log.error("the alignment stays as it is: %s", error)
 
 
 def _open_within_s(source: SourceConfig) -> float:

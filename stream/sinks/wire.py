@@ -67,7 +67,7 @@ def picture_header(
 
     ``palette``: None where the stream has no palette. ``temperature`` is null: no source gives its scale yet.
     """
-    prior = fused.prior
+    prior, alignment = fused.prior, fused.alignment
     return {
         "v": WIRE_VERSION,
         "camera": camera,
@@ -84,6 +84,7 @@ def picture_header(
         "palette": palette,
         "degraded": fused.degraded,
         "prior": None if prior is None else {"scores": dict(prior.scores), "caption": prior.caption},
+        "alignment": None if alignment is None else {"state": alignment.state, "score": alignment.score},
         "temperature": None,
     }
 

@@ -1,0 +1,110 @@
+"""Commands to a running ``live``: a ZeroMQ REP socket on this machine, JSON both ways (docs/wire-format.md).
+
+Whoever can connect can move the picture, so it is bound to the loopback or a socket file only.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from stream.errors import NightglassError, SinkError, SourceError, UsageError
+
+log = logging.getLogger("nightglass")
+
+Handler = Callable[[dict[str, Any]], dict[str, Any]]
+"""Carries out one command; raises NightglassError with what is wrong."""
+
+_POLL_MS = 100
+_MAX_BYTES = 4096
+
+
+class ControlServer:
+    """Answers commands in a thread of its own."""
+
+    def __init__(self, endpoint: str, handler: Handler) -> None:
+        self.endpoint = endpoint
+        """As configured; after ``start`` with the port that was taken (for ``tcp://127.0.0.1:*``)."""
+        self._handler = handler
+        self._stopping = threading.Event()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._socket: zmq.Socket[bytes] | None = None
+
+    def start(self) -> None:
+        """Bind the endpoint and start answering. Raises SinkError."""
+        socket = self._context.socket(zmq.REP)
+        try:
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_BYTES)
+            socket.setsockopt(zmq.LINGER, 200)
+            socket.bind(self.endpoint)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise SinkError(
+                f"control {self.endpoint}: {error.strerror}; choose another endpoint under control.endpoint"
+            ) from None
+        self.endpoint = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._socket = socket
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering; may be called without ``start``, and twice."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._context.term()
+
+    def _run(self) -> None:
+        socket = self._socket
+        assert socket is not None
+        while not self._stopping.is_set():
+            if socket.poll(_POLL_MS):
+                socket.send(json.dumps(self._answer(socket.recv())).encode())
+
+    def _answer(self, request: bytes) -> dict[str, Any]:
+        try:
+            command = json.loads(request)
+        except ValueError:
+            return {"ok": False, "error": "the command is not JSON"}
+        if not isinstance(command, dict):
+            return {"ok": False, "error": "the command must be a JSON object"}
+        try:
+            return {"ok": True, **self._handler(command)}
+        except NightglassError as error:
+            log.warning("command refused: %s", error)
+            return {"ok": False, "error": str(error)}
+
+
+def send_command(endpoint: str, command: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    """Send one command and wait for the answer. Raises SourceError when none comes, UsageError where it is refused."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.REQ)
+    try:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RCVTIMEO, round(timeout_s * 1000))
+        socket.connect(endpoint)
+        socket.send(json.dumps(command).encode())
+        answer = json.loads(socket.recv())
+    except zmq.Again:
+        raise SourceError(
+            f"{endpoint}: no answer within {timeout_s:g} s; does live run there, with this as control.endpoint?"
+        ) from None
+    except zmq.ZMQError as error:
+        raise UsageError(f"{endpoint}: {error.strerror}; give the endpoint as in control.endpoint") from None
+    except ValueError:
+        raise SourceError(f"{endpoint}: the answer is not JSON; is this live's control.endpoint?") from None
+    finally:
+        socket.close()
+        context.term()
+    if not isinstance(answer, dict) or not answer.get("ok"):
+        reason = answer.get("error") if isinstance(answer, dict) else None
+        raise UsageError(f"{endpoint}: {reason or 'the command was refused'}")
+    return answer
