@@ -73,7 +73,8 @@ def test_engines_agree_in_everything(request: pytest.FixtureRequest, pair: str, 
     if pair == "engines" or min(size) > 16:  # a halved 16x16 picture has one gain
         assert np.ptp(given.chroma_gain) > 1e-3, "the same gain everywhere compares nothing"
     assert tuple(given.scores) == tuple(expected.scores) == tuple(KINDS)
-    assert given.scores == pytest.approx(expected.scores, abs=1e-4)
+    # Scores come from logarithms, of which OpenVINO's are not good to the last digits.
+    assert given.scores == pytest.approx(expected.scores, abs=5e-4)
     assert np.ptp(list(given.scores.values())) > 0.05
 
 

@@ -32,8 +32,8 @@ The maps count in units of the full grey scale, the chroma gain in factors.
 """
 
 SCORE_TOLERANCE = 2e-3
-"""The same for the severity, in probabilities: it comes from logarithms of small powers, summed up with weights of up to
-a hundred, and OpenVINO's are not good to the last digits (measured: 1e-3 on test pictures, torch against itself in
+"""The same for the severity, in probabilities: it comes from logarithms of small powers, summed up with weights of up
+to a hundred, where OpenVINO is not good to the last digits (measured on test pictures: 1e-3; torch against itself in
 double precision 4e-7). A kind is told from 0.5 on.
 """
 
