@@ -44,6 +44,9 @@ GAMMA = (0.7, 1.4)
 OPEN_SHARE = 0.3
 """Share of the pictures that get an open sky or still water, see ``training.skies``."""
 
+ALIGNED_SHARE = 0.5
+"""Share of the pieces that keep the grid of the blocks in which a picture was compressed."""
+
 BLOCKS, BLOCKS_SEEN = 192, 64
 """Blocks of 8x8 pixels that are kept of each picture, and how many of them a step sees."""
 
@@ -127,14 +130,21 @@ def _blocks(packed: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A large piece of a pair, mirrored half the time, the visible one's exposure varied; float32 in 0..1."""
+    """A large piece of a pair, mirrored half the time, the visible one's exposure varied; float32 in 0..1.
+
+    Half of the pieces start at a multiple of 16 pixels, and are not mirrored: in a compressed picture as it comes from
+    a camera the codec's blocks lie on the network's, and what compression took away there looks like blur.
+    """
     spans = []
+    aligned = rng.random() < ALIGNED_SHARE
     for length in pair.infrared.shape:
         most = min(length, LARGEST_PX) // SIZE_MULTIPLE
         span = int(rng.integers(min(SMALLEST_PX // SIZE_MULTIPLE, most), most + 1)) * SIZE_MULTIPLE
         start = int(rng.integers(length - span + 1))
+        if aligned:
+            start -= start % SIZE_MULTIPLE
         spans.append(slice(start, start + span))
-    flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    flip = slice(None, None, -1 if rng.random() < 0.5 and not aligned else 1)
     infrared, visible = (
         plane[spans[0], spans[1]][:, flip].astype(np.float32) / np.float32(255)
         for plane in (pair.infrared, pair.visible)
