@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +95,6 @@ def colours(folder: Path) -> np.ndarray:
     return rows[:, : width * 4].reshape(height, width, 4)[..., 2::-1]
 
 
-def newest(folder: Path) -> Path:
-    """The last of several screens' folders."""
-    return max(folder.iterdir())
-
-
 def share(folder: Path, rgb: tuple[int, int, int]) -> float:
     return float((np.abs(colours(folder).astype(int) - rgb).max(axis=2) <= 6).mean())
 
@@ -123,18 +118,17 @@ def program(code: str, display: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def showing(code: str, folder: Path, rgb: tuple[int, int, int]) -> Iterator[subprocess.Popen[str]]:
-    """A program of which the screen shows a colour.
+def showing(code: str, folder: Path, rgb: tuple[int, int, int]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A program of which the screen shows a colour, and that screen's folder.
 
     Six programs are tried: on a busy machine Qt now and then does not learn from a bare X server that its window is
     there, and then never draws (no request leaves it, for as long as it runs). A window manager maps windows again.
     """
     for attempt in range(6):
-        with ExitStack() as stack:
-            display = stack.enter_context(screen(folder / str(attempt)))
-            process = stack.enter_context(program(code, display))
-            if shown(folder / str(attempt), rgb, process):
-                yield process
+        own = folder / str(attempt)
+        with screen(own) as display, program(code, display) as process:
+            if shown(own, rgb, process):
+                yield process, own
                 return
     raise AssertionError(f"six programs, and none showed {rgb}")
 
@@ -151,13 +145,13 @@ def shown(folder: Path, rgb: tuple[int, int, int], process: subprocess.Popen[str
 
 
 def test_window_shows_grey_then_colour_and_closes(tmp_path: Path) -> None:
-    with showing(WINDOW, tmp_path, GREY) as process:
+    with showing(WINDOW, tmp_path, GREY) as (process, folder):
         assert process.stdout is not None and process.stdin is not None
         assert process.stdout.readline() == "shown\n"
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "shown\n"
-        assert shown(newest(tmp_path), BLUE, process)
+        assert shown(folder, BLUE, process)
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "closed\n"
@@ -177,6 +171,6 @@ def test_a_lost_screen_is_a_sink_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_viewer_shows_the_stream_with_its_age(tmp_path: Path) -> None:
-    with showing(VIEWER, tmp_path, BLUE):
-        white = (colours(newest(tmp_path)) == 255).all(axis=2)
+    with showing(VIEWER, tmp_path, BLUE) as (_, folder):
+        white = (colours(folder) == 255).all(axis=2)
         assert white.sum() > 20  # the age's digits
