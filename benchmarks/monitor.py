@@ -31,7 +31,7 @@ from stream.alignment.estimate import estimate
 from stream.alignment.session import Session
 from stream.clock import SystemClock
 from stream.config import SourceConfig
-from stream.homography import Matrix, apply
+from stream.homography import Matrix, corners_apart_px
 from stream.picture import full_range_luma
 from stream.sources.base import Role
 from stream.sources.opening import open_source
@@ -201,10 +201,8 @@ def knocked(session: Session, pairs: Sequence[Pair], knock: Matrix, own: Matrix)
 
 def miss_px(found: Matrix, truth: Matrix) -> float:
     """Root mean square distance over the corners, pixels of a picture 640 wide."""
-    right, bottom = 639.0 - 2 * CUT_PX[0], 479.0 - 2 * CUT_PX[1]
-    corners = np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
-    apart = apply(found, corners) - apply(truth, corners)
-    return float(np.sqrt((apart**2).sum(axis=1).mean()) * 640 / (right + 1))
+    width, height = 640 - 2 * CUT_PX[0], 480 - 2 * CUT_PX[1]
+    return corners_apart_px(found, truth, (width, height)) * 640 / width
 
 
 def cost(videos: dict[str, list[Pair]]) -> float:

@@ -35,6 +35,13 @@ def _share(distance, reach):
     return t * t * (3.0 - 2.0 * t)
 
 
+@njit
+def _slope(m, axis, position, per_w):
+    """Infrared pixels along an axis per visible pixel, where it is steepest: turns a distance into visible pixels."""
+    across, down = (m[axis, 0] - position * m[2, 0]) * per_w, (m[axis, 1] - position * m[2, 1]) * per_w
+    return np.sqrt(across * across + down * down)
+
+
 @njit([void(_MATRIX, float64, float64, float64, U8_OUT)], nogil=True, cache=True, error_model="numpy")
 def _coverage_mask(m, width, height, feather_px, out):
     rows, columns = out.shape
@@ -66,19 +73,16 @@ def _coverage_mask(m, width, height, feather_px, out):
                 out[y, x] = 0
                 continue
             value, per_w = 1.0, 1.0 / w
-            # Infrared pixels per visible pixel, across the border: turns the distance into visible pixels.
             if left or right:
                 u = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) * per_w
-                across, down = (m[0, 0] - u * m[2, 0]) * per_w, (m[0, 1] - u * m[2, 1]) * per_w
-                reach = np.sqrt(across * across + down * down) * feather_px
+                reach = _slope(m, 0, u, per_w) * feather_px
                 if left:
                     value *= _share(u + 0.5, reach)
                 if right:
                     value *= _share(width - 0.5 - u, reach)
             if top or bottom:
                 v = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) * per_w
-                across, down = (m[1, 0] - v * m[2, 0]) * per_w, (m[1, 1] - v * m[2, 1]) * per_w
-                reach = np.sqrt(across * across + down * down) * feather_px
+                reach = _slope(m, 1, v, per_w) * feather_px
                 if top:
                     value *= _share(v + 0.5, reach)
                 if bottom:

@@ -25,6 +25,19 @@ def apply(homography: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64
     return mapped[:, :2] / mapped[:, 2:]
 
 
+def corner_pixels(size: tuple[int, int]) -> NDArray[np.float64]:
+    """A picture's corner pixels: top left, top right, bottom left, bottom right, (4, 2). ``size``: width, height."""
+    right, bottom = size[0] - 1.0, size[1] - 1.0
+    return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
+
+
+def corners_apart_px(one: Matrix, other: Matrix, size: tuple[int, int]) -> float:
+    """How far apart two maps put the corners of a picture (width, height): root mean square, pixels of their target."""
+    corners = corner_pixels(size)
+    apart = apply(one, corners) - apply(other, corners)
+    return float(np.sqrt((apart**2).sum(axis=1).mean()))
+
+
 def rescale(from_size: tuple[int, int], to_size: tuple[int, int]) -> Matrix:
     """The map from pixels of a picture to those of the same picture in another size: x' = (x + 0.5) s - 0.5."""
     sx, sy = to_size[0] / from_size[0], to_size[1] / from_size[1]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kernels.coverage import coverage_mask
 from stream.calibration import Calibration, matrix_for
 from stream.errors import CalibrationError
-from stream.homography import Matrix, apply, fit_homography, scale_to_fit
+from stream.homography import Matrix, apply, corner_pixels, fit_homography, scale_to_fit
 from stream.trim import Trim
 
 Size = tuple[int, int]
@@ -46,8 +46,7 @@ class Glide:
             return self.end
         t = (now_ns - self.began_ns) / (GLIDE_S * 1e9)
         share = t * t * (3 - 2 * t)
-        right, bottom = self.visible_size[0] - 1.0, self.visible_size[1] - 1.0
-        corners = np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
+        corners = corner_pixels(self.visible_size)
         places = (1 - share) * apply(self.start, corners) + share * apply(self.end, corners)
         if not _is_convex(places):
             return self.end

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.alignment.apart import Found
 from stream.alignment.estimate import Alignment, estimate
@@ -20,7 +19,7 @@ from stream.alignment.look import Look, Reading, look, read
 from stream.alignment.structure import Luma
 from stream.alignment.watch import AWAY_PX, RUN, TELLS, AlignmentWatch, score
 from stream.frames import AlignmentNote
-from stream.homography import Matrix, apply, rescale
+from stream.homography import Matrix, corners_apart_px, rescale
 
 Estimator = Callable[[Sequence[Luma], Sequence[Luma]], Alignment | Found]
 """``estimate``, or the same elsewhere."""
@@ -125,9 +124,8 @@ class Session:
             self._rest = self._pause
             return Search(None, *sizes, found.score, reason, 0.0)
         present = self._present(*sizes)
-        moved = apply(found.homography, _corners(sizes[1])) - apply(present, _corners(sizes[1]))
         self._rest = PAUSE_LOOKS
-        moved_px = float(np.sqrt((moved**2).sum(axis=1).mean())) * 640 / sizes[0][0]
+        moved_px = corners_apart_px(found.homography, present, sizes[1]) * 640 / sizes[0][0]
         return Search(found.homography, *sizes, found.score, "", moved_px)
 
     def _present(self, infrared_size: Size, visible_size: Size) -> Matrix:
@@ -144,8 +142,3 @@ def _kept(luma: Luma) -> Luma:
     if luma.shape[1] <= KEPT_PX:
         return luma
     return np.asarray(cv2.resize(luma, at_width(_size(luma), KEPT_PX), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _corners(size: Size) -> NDArray[np.float64]:
-    right, bottom = size[0] - 1.0, size[1] - 1.0
-    return np.array([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]])
