@@ -8,6 +8,7 @@ a lake. So what is shown is measured, and the filter is set by it.
 from __future__ import annotations
 
 import numpy as np
+from numba import float64, njit, types
 from numpy.typing import NDArray
 
 STEP = 4
@@ -47,21 +48,61 @@ class UnrestMeter:
         """Note a picture as it is shown, and its sources, all uint8 (H, W); they may be changed afterwards."""
         self._frames.append(np.stack([plane[::STEP, ::STEP] for plane in (shown, infrared, visible)]))
         if len(self._frames) == WINDOW_FRAMES:
-            self.share = next_share(self.share, *_unrest(np.stack(self._frames)))
+            self.share = next_share(self.share, *unrest(np.stack(self._frames)))
             self._frames.clear()
 
 
-def _unrest(window: NDArray[np.uint8]) -> tuple[float, float]:
+def unrest(window: NDArray[np.uint8]) -> tuple[float, float]:
     """Mean deviation where both sources rest, in grey levels: of what is shown, and of the less steady source.
 
-    ``window``: uint8 (frames, 3, h, w), what is shown first. Both are 0 where hardly anything rests.
+    ``window``: uint8 (frames, 3, h, w), C-contiguous, what is shown first. Both are 0 where hardly anything rests.
     """
-    spans = window[:, 1:].max(axis=0) - window[:, 1:].min(axis=0)
-    resting = (spans <= STATIC_RANGE).all(axis=0)
-    if np.count_nonzero(resting) < ENOUGH:
+    resting, shown, infrared, visible = _deviations(window)
+    if resting < ENOUGH:
         return 0.0, 0.0
-    shown, infrared, visible = window[:, :, resting].astype(np.float32).std(axis=0).mean(axis=-1).tolist()
-    return shown, max(infrared, visible)
+    return shown / resting, max(infrared, visible) / resting
+
+
+@njit(
+    [types.UniTuple(float64, 4)(types.Array(types.uint8, 4, "C", readonly=True))],
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
+def _deviations(window):
+    """Pixels where both sources rest, and the sums over them of three standard deviations."""
+    frames, _, height, width = window.shape
+    low, high = np.empty(width, np.uint8), np.empty(width, np.uint8)
+    rests = np.empty(width, np.uint8)
+    total, square = np.empty(width, np.int32), np.empty(width, np.int32)
+    sums = np.zeros(3)
+    resting = 0
+    for y in range(height):
+        rests[:] = 1
+        for plane in range(1, 3):
+            low[:], high[:] = 255, 0
+            for t in range(frames):
+                for x in range(width):
+                    value = window[t, plane, y, x]
+                    low[x] = value if value < low[x] else low[x]
+                    high[x] = value if value > high[x] else high[x]
+            for x in range(width):
+                rests[x] &= np.uint8(np.int32(high[x]) - np.int32(low[x]) <= STATIC_RANGE)
+        for x in range(width):
+            resting += rests[x]
+        for plane in range(3):
+            total[:], square[:] = 0, 0
+            for t in range(frames):
+                for x in range(width):
+                    value = np.int32(window[t, plane, y, x])
+                    total[x] += value
+                    square[x] += value * value
+            # Times the number of frames, the variance is a whole number, so nothing is lost in a difference.
+            line = np.float32(0.0)
+            for x in range(width):
+                line += rests[x] * np.sqrt(np.float32(np.int32(frames) * square[x] - total[x] * total[x]))
+            sums[plane] += line
+    return np.float64(resting), sums[0] / frames, sums[1] / frames, sums[2] / frames
 
 
 def next_share(share: float, shown: float, source: float) -> float:

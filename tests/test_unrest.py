@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kernels.steady import Steadier
-from kernels.unrest import FIRST_SHARE, LARGEST_SHARE, SMALLEST_SHARE, UnrestMeter, next_share
+from kernels.unrest import FIRST_SHARE, LARGEST_SHARE, SMALLEST_SHARE, STATIC_RANGE, UnrestMeter, next_share
+from kernels.unrest import unrest as measured
 
 unrest = st.floats(0, 50)
 shares = st.floats(SMALLEST_SHARE, LARGEST_SHARE)
@@ -59,6 +60,20 @@ def test_what_moves_does_not_count():
         visible[:, frame : frame + 40] = 10 + 3 * frame
         meter.push(visible // 2 + 60, noisy(90, 1.0, rng), visible)
     assert meter.share > FIRST_SHARE
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(8, 30), st.integers(8, 30))
+def test_unrest_is_the_mean_deviation_of_resting_pixels(seed: int, frames: int, height: int, width: int):
+    rng = np.random.default_rng(seed)
+    window = (100 + 3 * rng.standard_normal((frames, 3, height, width)) * rng.random((height, width))).astype(np.uint8)
+    spans = window[:, 1:].max(axis=0) - window[:, 1:].min(axis=0)
+    resting = (spans <= STATIC_RANGE).all(axis=0)
+    shown, source = measured(window)
+    if resting.sum() < 50:
+        assert (shown, source) == (0, 0)
+    else:
+        deviations = window[:, :, resting].astype(np.float64).std(axis=0).mean(axis=-1)
+        np.testing.assert_allclose((shown, source), (deviations[0], deviations[1:].max()), rtol=1e-5, atol=1e-6)
 
 
 def test_a_window_in_which_nothing_rests_says_nothing():
