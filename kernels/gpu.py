@@ -20,7 +20,7 @@ from numba import njit, types
 
 from kernels import chroma, coverage, register
 from kernels import steady as steadying
-from kernels.steady import REACH
+from kernels.steady import REACH, SLOW
 
 f32, i32, u32 = np.float32, np.int32, np.uint32
 
@@ -51,7 +51,8 @@ _blend = _inlined(coverage.blend)
 _upsampled_position = _inlined(chroma.upsampled_position)
 _lerp = _inlined(chroma.lerp)
 _gained = _inlined(chroma.gained)
-_share = _inlined(steadying.share)
+_moving = _inlined(steadying.moving)
+_part_of = _inlined(steadying.part_of)
 _followed = _inlined(steadying.followed)
 _rounded = _inlined(steadying.rounded)
 
@@ -116,7 +117,7 @@ def _apply_chroma_gain(plane, gain, out):
     out[y, x] = _gained(plane[y, x], _lerp(first, second, tx))
 
 
-def _steady(fused, infrared, visible, last_infrared, last_visible, slowest, state, out):
+def _steady(fused, infrared, visible, last_infrared, last_visible, kept, mean, shown, out):
     x, y = cuda.grid(2)
     height, width = out.shape
     if y >= height or x >= width:
@@ -132,8 +133,11 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, slowest, stat
             i = i if i < width else width - 1
             ir += i32(infrared[j, i]) - i32(last_infrared[j, i])
             vi += i32(visible[j, i]) - i32(last_visible[j, i])
-    value = _followed(state[y, x], fused[y, x], _share(ir, vi, slowest))
-    state[y, x] = value
+    t = _moving(ir, vi)
+    value = _followed(mean[y, x], fused[y, x], _part_of(SLOW, t))
+    mean[y, x] = value
+    value = _followed(value, fused[y, x], _part_of(kept, t))
+    shown[y, x] = value
     out[y, x] = _rounded(value)
 
 
@@ -151,7 +155,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "histogram_u16": (_histogram, (_U16, _COUNTS)),
     "fill_uncovered": (_fill_uncovered, (_U8, _U8, _U8, _U8)),
     "apply_chroma_gain": (_apply_chroma_gain, (_U8, _F32, _U8)),
-    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.float32, _F32, _U8)),
+    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.float32, _F32, _F32, _U8)),
 }
 
 _apply_lut_kernel = cuda.jit(_apply_lut)
@@ -202,13 +206,14 @@ def steady(
     fused: DeviceArray,
     sources: tuple[DeviceArray, DeviceArray],
     last_sources: tuple[DeviceArray, DeviceArray],
-    slowest: float,
-    state: DeviceArray,
+    kept: float,
+    mean: DeviceArray,
+    shown: DeviceArray,
     out: DeviceArray,
     stream: Any = 0,
 ) -> None:
-    """As ``kernels.steady.steady``, on the device: all uint8 (H, W) but ``state``, float32 (H, W)."""
-    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, f32(slowest), state, out)
+    """As ``kernels.steady.steady``, on the device: uint8 (H, W), but ``mean`` and ``shown``, float32 (H, W)."""
+    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, f32(kept), mean, shown, out)
 
 
 def compile_all_to_ptx(compute_capability: tuple[int, int] = (7, 5)) -> dict[str, str]:

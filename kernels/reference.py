@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kernels.level import ACROSS, DOWN
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
-from kernels.steady import AREA, MOVING, REACH, RESTING
+from kernels.steady import AREA, MOVING, REACH, RESTING, SLOW
 
 _F = np.float32
 
@@ -110,19 +110,19 @@ def steady(
     fused: NDArray[np.uint8],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    slowest: float,
-    state: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """``kernels.steady.steady``: the new state, and what is written."""
+    kept: float,
+    mean: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
+    """``kernels.steady.steady``: the new mean, and what is shown, before and after rounding."""
     sums = []
     for now, last in zip(sources, last_sources, strict=True):
         change = np.pad(now.astype(np.int32) - last.astype(np.int32), REACH, mode="edge")
         sums.append(np.abs(sliding_window_view(change, (2 * REACH + 1,) * 2).sum(axis=(2, 3))))
     most = np.maximum(*sums).astype(np.float32) / _F(AREA)
     t = np.clip((most - RESTING) / (MOVING - RESTING), _F(0), _F(1))
-    part = _F(slowest) + (_F(1) - _F(slowest)) * t
-    moved = state + part * (fused.astype(np.float32) - state)
-    return moved, (moved + _F(0.5)).astype(np.uint8)
+    moved = mean + (SLOW + (_F(1) - SLOW) * t) * (fused.astype(np.float32) - mean)
+    shown = moved + (_F(kept) + (_F(1) - _F(kept)) * t) * (fused.astype(np.float32) - moved)
+    return moved, shown, (shown + _F(0.5)).astype(np.uint8)
 
 
 def shifted(state: NDArray[np.float32], shift: float) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 A fused picture that sees further through haze or darkness also shows more of the sources' noise and of thin smoke's
 drift. How much more changes from scene to scene; noise reduction that is right for smoke would blur the fine ripples of
-a lake. So what is shown is measured, and the filter is set by it.
+a lake. So what is shown is measured, and how much of it is kept is set by that.
 """
 
 from __future__ import annotations
@@ -23,32 +23,30 @@ STATIC_RANGE = 9
 ENOUGH = 50
 """Resting pixels without which a window says nothing."""
 
-CALMER = 0.96
+CALMER = 0.98
 """The fused picture is to be a little calmer than its less steady source."""
 
-STEEPNESS = 2.5
-"""Exponent by which the filter follows the measured ratio from window to window."""
-
-FIRST_SHARE, SMALLEST_SHARE, LARGEST_SHARE = 0.2, 0.04, 0.8
+FIRST_KEPT, LEAST_KEPT = 0.7, 0.05
+"""What is kept at first, and at least, of a picture's difference to the mean of those before it."""
 
 Plane = NDArray[np.uint8]
 
 
 class UnrestMeter:
-    """Follows the unrest of a stream's shown picture and of its sources, and says how slowly resting places may follow.
+    """Follows the unrest of a stream's shown picture and of its sources, and says how much of it may stay.
 
-    ``share``: of a new picture, that a resting place takes, 0.04..0.8.
+    ``kept``: how much of its difference to the mean a resting place keeps, 0.05..1, see ``kernels.steady``.
     """
 
     def __init__(self) -> None:
-        self.share = FIRST_SHARE
+        self.kept = FIRST_KEPT
         self._frames: list[NDArray[np.uint8]] = []
 
     def push(self, shown: Plane, infrared: Plane, visible: Plane) -> None:
         """Note a picture as it is shown, and its sources, all uint8 (H, W); they may be changed afterwards."""
         self._frames.append(np.stack([plane[::STEP, ::STEP] for plane in (shown, infrared, visible)]))
         if len(self._frames) == WINDOW_FRAMES:
-            self.share = next_share(self.share, *unrest(np.stack(self._frames)))
+            self.kept = next_kept(self.kept, *unrest(np.stack(self._frames)))
             self._frames.clear()
 
 
@@ -105,13 +103,12 @@ def _deviations(window):
     return np.float64(resting), sums[0] / frames, sums[1] / frames, sums[2] / frames
 
 
-def next_share(share: float, shown: float, source: float) -> float:
-    """The next window's share, from this one's and from the mean deviations of what is shown and of the sources.
+def next_kept(kept: float, shown: float, source: float) -> float:
+    """What the next window keeps, from what this one kept and the mean deviations of what was shown and of the sources.
 
-    Lower where what is shown is less calm than it is to be, higher where it is calmer than it need be.
+    Less where what is shown is less calm than it is to be, more where it is calmer than it need be.
     """
     if shown <= 0 or source <= 0:
-        return share
-    ratio = min(CALMER * source / shown, 2.0)
-    factor = min(max(ratio**STEEPNESS, 0.5), 1.5)
-    return min(max(share * factor, SMALLEST_SHARE), LARGEST_SHARE)
+        return kept
+    factor = min(max(CALMER * source / shown, 0.5), 1.5)
+    return min(max(kept * factor, LEAST_KEPT), 1.0)

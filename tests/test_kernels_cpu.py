@@ -232,12 +232,12 @@ def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
     rng = np.random.default_rng(seed)
     fused, ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4))
     last = (ir + noise % 3, np.roll(vi, 1, axis=1))
-    state = rng.uniform(0, 255, shape).astype(np.float32)
-    moved, expected = reference.steady(fused, (ir, vi), last, 0.15, state)
+    mean, shown = rng.uniform(0, 255, shape).astype(np.float32), np.empty(shape, np.float32)
+    expected = reference.steady(fused, (ir, vi), last, 0.6, mean)
     out = np.empty(shape, np.uint8)
     planes = [laid_out(plane, layout) for plane in (fused, ir, vi, *last)]
-    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.15, state, out)
-    assert np.array_equal(state, moved) and np.array_equal(out, expected)
+    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.6, mean, shown, out)
+    assert all(np.array_equal(*planes) for planes in zip((mean, shown, out), expected, strict=True))
 
 
 @given(shapes, seeds, st.floats(-20, 20), layouts)
@@ -254,25 +254,37 @@ def test_steady_holds_the_largest_changes() -> None:
     """Sums over 25 pixels of 255 levels each, up and down."""
     black, white = np.zeros((9, 40), np.uint8), np.full((9, 40), 255, np.uint8)
     for now, last in ((white, black), (black, white)):
-        state, out = np.full(black.shape, 128, np.float32), np.empty_like(black)
-        expected = reference.steady(now, (now, now), (last, last), 0.15, state)[1]
-        steady(now, (now, now), (last, last), 0.15, state, out)
+        mean, out = np.full(black.shape, 128, np.float32), np.empty_like(black)
+        expected = reference.steady(now, (now, now), (last, last), 0.6, mean)[2]
+        steady(now, (now, now), (last, last), 0.6, mean, np.empty_like(mean), out)
         assert np.array_equal(out, expected) and np.array_equal(out, now)
 
 
-def test_steady_calms_noise_where_nothing_moves_and_follows_what_does() -> None:
+def test_steady_calms_noise_where_nothing_moves_and_shows_at_once_what_does() -> None:
     rng = np.random.default_rng(0)
     ir = vi = np.full((40, 60), 100, np.uint8)
-    state = np.full(ir.shape, 100, np.float32)
-    out, spread = np.empty(ir.shape, np.uint8), []
+    mean = np.full(ir.shape, 100, np.float32)
+    shown, out, spread = np.empty_like(mean), np.empty(ir.shape, np.uint8), []
     for _ in range(80):
-        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.15, state, out)
-        spread.append(float(state.std()))
-    assert 0.22 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.34
+        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.3, mean, shown, out)
+        spread.append(float(shown.std()))
+    # What is kept, and the mean's own noise, 16 %, of which the new picture is a part.
+    assert 0.3 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.37
     moved = vi.copy()
     moved[:, 30:] = 180
-    steady(moved, (ir, moved), (ir, vi), 0.15, state, out)
+    steady(moved, (ir, moved), (ir, vi), 0.3, mean, shown, out)
     assert (out[:, 32:] == 180).all() and (np.abs(out[:, :25].astype(int) - 100) <= 5).all()
+
+
+@given(seeds, st.floats(0, 1))
+def test_steady_keeps_a_share_of_slow_noise_and_of_fast_noise_alike(seed: int, kept: float) -> None:
+    """What differs from the mean is made smaller by one factor, whatever its course in time."""
+    rng = np.random.default_rng(seed)
+    fused, still = rng.integers(0, 256, (12, 20), dtype=np.uint8), np.full((12, 20), 90, np.uint8)
+    mean = rng.uniform(0, 255, still.shape).astype(np.float32)
+    shown, out = np.empty_like(mean), np.empty_like(still)
+    steady(fused, (still, still), (still, still), kept, mean, shown, out)
+    np.testing.assert_allclose(shown - mean, kept * (fused - mean), atol=1e-3)
 
 
 def test_chroma_gain_of_one_changes_nothing_and_of_zero_takes_all_colour() -> None:
@@ -359,8 +371,8 @@ TURNED_STATE = np.zeros((6, 4), np.float32).T
         (lambda: halve(PLANE, PLANE), r"out must have shape \(2, 3\)"),
         (lambda: histogram(np.zeros((0, 5), np.uint8)), "raw must be a 2-D array with pixels"),
         (
-            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.15, TURNED_STATE, PLANE.copy()),
-            "state must be C-contiguous",
+            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_STATE, TURNED_STATE, PLANE.copy()),
+            "mean must be C-contiguous",
         ),
         (lambda: shifted(TURNED_STATE, 1.0, PLANE.copy()), "state must be C-contiguous"),
         (lambda: shifted(TURNED_STATE.T.copy(), 1.0, PLANE.copy()), r"out must have shape \(6, 4\)"),

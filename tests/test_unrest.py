@@ -1,4 +1,4 @@
-"""How slowly resting places follow: as much as the shown picture's unrest asks for."""
+"""How much of its unrest a resting place keeps: as much as the sources have."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kernels.steady import Steadier
-from kernels.unrest import FIRST_SHARE, LARGEST_SHARE, SMALLEST_SHARE, STATIC_RANGE, UnrestMeter, next_share
+from kernels.unrest import FIRST_KEPT, LEAST_KEPT, STATIC_RANGE, UnrestMeter, next_kept
 from kernels.unrest import unrest as measured
 
 unrest = st.floats(0, 50)
-shares = st.floats(SMALLEST_SHARE, LARGEST_SHARE)
+shares = st.floats(LEAST_KEPT, 1)
 
 
 @given(shares, unrest, unrest)
-def test_share_falls_where_what_is_shown_is_less_calm(share: float, shown: float, source: float):
-    new = next_share(share, shown, source)
-    assert SMALLEST_SHARE <= new <= LARGEST_SHARE
+def test_less_is_kept_where_what_is_shown_is_less_calm(kept: float, shown: float, source: float):
+    new = next_kept(kept, shown, source)
+    assert LEAST_KEPT <= new <= 1
     if shown > source > 0:
-        assert new < share or new == SMALLEST_SHARE
+        assert new < kept or new == LEAST_KEPT
     if 0 < shown < 0.9 * source:
-        assert new > share or new == LARGEST_SHARE
+        assert new > kept or new == 1
 
 
 def noisy(level: float, sigma: float, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -47,9 +47,9 @@ def test_a_steadied_picture_is_as_calm_as_its_sources_and_not_much_calmer(sigma:
     assert 0.75 < windows.std(axis=1).mean() / np.sqrt(7 / 8) < 1.03
 
 
-def test_a_picture_that_is_calm_anyway_is_hardly_filtered():
+def test_a_picture_that_is_calm_anyway_is_left_as_it_is():
     steadier, _ = steadied(0.7)
-    assert steadier._unrest.share == LARGEST_SHARE
+    assert steadier._unrest.kept == 1
 
 
 def test_what_moves_does_not_count():
@@ -59,7 +59,7 @@ def test_what_moves_does_not_count():
         visible = noisy(120, 1.0, rng)
         visible[:, frame : frame + 40] = 10 + 3 * frame
         meter.push(visible // 2 + 60, noisy(90, 1.0, rng), visible)
-    assert meter.share > FIRST_SHARE
+    assert meter.kept > FIRST_KEPT
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(8, 30), st.integers(8, 30))
@@ -81,4 +81,4 @@ def test_a_window_in_which_nothing_rests_says_nothing():
     meter = UnrestMeter()
     for _ in range(32):
         meter.push(*(rng.integers(0, 256, (120, 160), np.uint8) for _ in range(3)))
-    assert meter.share == FIRST_SHARE
+    assert meter.kept == FIRST_KEPT

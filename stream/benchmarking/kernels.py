@@ -54,6 +54,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     maps_half = np.full((*fewer, 3 * PIXELS), 0.3, np.float32)
     unrest = UnrestMeter()
     state = luma.astype(np.float32)
+    shown = np.empty_like(state)
     gain = np.full((HEIGHT_PX // 16, WIDTH_PX // 16), 1.2, np.float32)
     return {
         "register_normalize, scale, 8 bit": lambda: register_normalize(small, scaled, identity, out),
@@ -68,7 +69,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
         "pack_lumas_halved": lambda: pack_lumas_halved(luma, other, packed_half),
         "apply_maps_doubled": lambda: apply_maps_doubled(maps_half, luma, other, out),
-        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.15, state, out),
+        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.6, state, shown, out),
         "mean_level": lambda: mean_level(luma),
         "shifted": lambda: shifted(state, 0.4, out),
         "unrest": lambda: unrest.push(luma, other, luma),
