@@ -2,7 +2,10 @@
 
 import sys
 
-from stream.cli import main
+from stream.startup import hold_garbage
 
 if __name__ == "__main__":
+    hold_garbage()
+    from stream.cli import main
+
     sys.exit(main())

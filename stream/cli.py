@@ -14,6 +14,7 @@ import typer
 from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
 from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
+from stream.startup import hold_garbage, release_garbage
 
 log = logging.getLogger("nightglass")
 
@@ -31,6 +32,9 @@ ReportOption = Annotated[Path | None, typer.Option("--report", help="Write figur
 _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of all complaints about arguments: Click's, or in newer Typer that of a copy of Click without a public name."""
 
+_RELEASES = ("convert", "live")
+"""Commands that see to the search for garbage themselves, once they are ready."""
+
 _INTERRUPTED = 128 + signal.SIGINT
 """What newer Typer gives for a KeyboardInterrupt, rather than raising Abort."""
 
@@ -43,6 +47,8 @@ def _common(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+    if context.invoked_subcommand not in _RELEASES:
+        release_garbage()
     import av
 
     # FFmpeg's own log goes nowhere: its handler can deadlock with Python threads, and it prints URLs with passwords.
@@ -106,7 +112,12 @@ def live(
     run = Live(load_config(config), SystemClock())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: run.stop())
-    result = run.run(duration, on_ready=lambda: typer.echo("live", err=True))
+
+    def ready() -> None:
+        release_garbage()
+        typer.echo("live", err=True)
+
+    result = run.run(duration, on_ready=ready)
     if report is not None:
         _write_report(result, report)
     typer.echo(f"{result['frames_out']} frames, {result['fps']:.1f} fps, dropped: {result['dropped'] or 'none'}")
@@ -221,6 +232,7 @@ def bench(
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; every expected error is one line on the standard error stream."""
+    hold_garbage()
     from models.engines.base import EngineError
 
     try:
@@ -233,6 +245,8 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(_usage(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         return _complain("interrupted", 1)
+    finally:
+        release_garbage()
     if status == _INTERRUPTED:
         return _complain("interrupted", 1)
     return status if isinstance(status, int) else 0

@@ -23,6 +23,7 @@ from models.engines.base import (
     halves,
     named_scores,
 )
+from models.engines.cache import cache_folder
 from models.geometry import SHUFFLE, padded_size
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import KIND_NAMES
@@ -99,6 +100,7 @@ class OpenVinoEngine:
         self._check_outputs()
         self._sizes: OrderedDict[tuple[int, int], _Size] = OrderedDict()
         self._lock = threading.Lock()
+        self._cache = cache_folder()
 
     def _check_outputs(self) -> None:
         """Raise EngineError for a network that was exported by another version."""
@@ -118,11 +120,14 @@ class OpenVinoEngine:
                 network = self._network.clone()
                 packed = INPUTS[0]
                 network.reshape({packed: [1, height, width, network.input(packed).partial_shape[3].get_length()]})
-                settings = {
+                settings: dict[str, Any] = {
                     "INFERENCE_NUM_THREADS": self._threads,
                     "NUM_STREAMS": self.parallel,
                     "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
                 }
+                if self._cache is not None:
+                    # Of the first size only: a folder of pictures of many sizes must not fill the disk.
+                    settings["CACHE_DIR"], self._cache = str(self._cache), None
                 self._sizes[key] = _Size(self._core.compile_model(network, "CPU", settings))
                 if len(self._sizes) > _MAX_SIZES:
                     self._sizes.popitem(last=False)

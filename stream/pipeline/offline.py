@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from models.engines import Engine
 from stream.buffers import Buffer, BufferClosed
 from stream.calibration import Calibration
 from stream.clock import Clock
@@ -26,6 +27,7 @@ from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, StreamInfo
 from stream.sources.folder import list_images
 from stream.sources.opening import open_source
+from stream.startup import release_garbage
 from stream.stats import RunStats
 from stream.sync.names import pair_by_name
 from stream.sync.pairing import SyncCounters, Synchronizer
@@ -54,18 +56,22 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
     readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
-    engine = fusion_engine(config, throughput=True)
+    engine: Engine | None = None
     try:
         for reader in readers.values():
             reader.start()
+        # While the recordings open.
+        engine = fusion_engine(config, throughput=True)
         infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
         by_name = _paired_by_name(infos)
         stage = fusion_stage(config, engine, calibration, clock, infos, stills=by_name)
+        release_garbage()
         run.go(infos, by_name, stage, engine.parallel)
     finally:
         for reader in readers.values():
             reader.stop()
-        engine.close()
+        if engine is not None:
+            engine.close()
     report = build_report(stats, (clock.monotonic_ns() - began_ns) / 1e9, engine, run.sync_counters)
     run.complain(report)
     return report
