@@ -154,5 +154,6 @@ def test_header_has_every_field_of_the_format() -> None:
         "degraded": "none",
         "prior": {"scores": {"smoke": 0.75}, "caption": "visible: smoke"},
         "alignment": None,
+        "timing": None,
         "temperature": None,
     }

@@ -67,7 +67,7 @@ def picture_header(
 
     ``palette``: None where the stream has no palette. ``temperature`` is null: no source gives its scale yet.
     """
-    prior, alignment = fused.prior, fused.alignment
+    prior, alignment, timing = fused.prior, fused.alignment, fused.timing
     return {
         "v": WIRE_VERSION,
         "camera": camera,
@@ -85,6 +85,9 @@ def picture_header(
         "degraded": fused.degraded,
         "prior": None if prior is None else {"scores": dict(prior.scores), "caption": prior.caption},
         "alignment": None if alignment is None else {"state": alignment.state, "score": alignment.score},
+        "timing": None
+        if timing is None
+        else {"state": timing.state, "offset_ms": timing.offset_ms, "confidence": timing.confidence},
         "temperature": None,
     }
 
