@@ -167,7 +167,8 @@ class FusedFrame:
     ``visible``: visible luma, uint8 (H, W).
     ``stage_ms``: milliseconds spent by stage so far (``sync``, ``register``, ``fuse``, ...).
     ``alignment``: what the monitor said last, None where there is none. ``timing``: the same of the time between the
-    cameras.
+    cameras. ``clocks``: which clock stamped the infrared and the visible frame, each None where there is no frame;
+    None where nobody noted it.
     """
 
     luma: NDArray[np.uint8]
@@ -185,6 +186,7 @@ class FusedFrame:
     camera_chroma: Chroma | None = None
     alignment: AlignmentNote | None = None
     timing: TimingNote | None = None
+    clocks: tuple[ClockName | None, ClockName | None] | None = None
 
     def __post_init__(self) -> None:
         for what, plane in (("luma", self.luma), ("infrared", self.infrared), ("visible", self.visible)):

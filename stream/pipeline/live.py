@@ -26,9 +26,10 @@ from stream.pipeline.writer import Writer
 from stream.registration import Registration
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
-from stream.sources.opening import is_live, open_source
+from stream.sources.opening import is_live, is_network, open_source
 from stream.sources.retry import RetryingSource
 from stream.stats import RunStats
+from stream.sync.ladder import CommonRung
 from stream.sync.pairing import Synchronizer
 
 log = logging.getLogger("nightglass")
@@ -55,6 +56,7 @@ class Live:
         self._config = config
         self._sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
         self._clock = clock
+        self._common = CommonRung(frozenset(role for role, one in self._sources.items() if is_network(one.url)))
         self._stats = RunStats()
         self._stopping = False
         self._sources_stop = threading.Event()
@@ -160,7 +162,7 @@ class Live:
 
         return self._reader_of(
             RetryingSource(
-                lambda: open_source(source_config, role, self._clock),
+                lambda: open_source(source_config, role, self._clock, self._common),
                 source_config,
                 self._clock,
                 on_state,
@@ -236,7 +238,15 @@ class Live:
         self._timekeeper.placed(stage.registration.settled, pair.infrared, pair.visible)
         steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
-        fused = replace(fused, alignment=monitor.note, timing=self._timekeeper.note)
+        fused = replace(
+            fused,
+            alignment=monitor.note,
+            timing=self._timekeeper.note,
+            clocks=(
+                None if pair.infrared is None else pair.infrared.clock,
+                None if pair.visible is None else pair.visible.clock,
+            ),
+        )
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")

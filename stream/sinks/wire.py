@@ -77,6 +77,7 @@ def picture_header(
         "publish_ns": publish_ns,
         "skew_ns": fused.skew_ns,
         "clock": fused.clock,
+        "clocks": None if fused.clocks is None else dict(zip(("infrared", "visible"), fused.clocks, strict=True)),
         "format": payload_format,
         "width": width_px,
         "height": height_px,
