@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.sync.ladder import EARLIEST_S, GLIDE, LATEST_S, CommonRung, Ladder
+from stream.sync.offset import OffsetEstimator
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -49,7 +50,11 @@ def test_with_sender_reports_captures_come_to_be_true_and_never_go_back(delays_m
 def test_without_reports_stamps_are_placed_by_arrival(delays_ms):
     got = run(Ladder(), delays_ms, 10**6)
     assert {name for _, name, _ in got} == {"rtp"}
-    assert min(capture_ns - true_ns for capture_ns, _, true_ns in got) == min(delays_ms) * MS
+    alone, arrival_ns = OffsetEstimator(), 0
+    for (capture_ns, _, true_ns), delay_ms in zip(got, delays_ms, strict=True):
+        arrival_ns = max(arrival_ns, true_ns + delay_ms * MS)
+        alone.observe(true_ns - UNIX_NS, arrival_ns)
+        assert capture_ns == alone.capture_ns(true_ns - UNIX_NS)
 
 
 @given(delays_ms=delays, error_ms=st.sampled_from([-86_400_000, -3000, 1000, 40_000]))

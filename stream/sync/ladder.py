@@ -60,7 +60,7 @@ class Ladder:
         """By how much a sender's time that is not believed lies before the arrival, seconds; None where all is well."""
 
     def arrived(self, pts_ns: int | None, arrival_ns: int, sender_ns: int | None = None) -> None:
-        """Take note of a packet: its stamp, its arrival, and its Unix time by the sender's clock where that is known."""
+        """A packet has come: its stamp, its arrival, and its Unix time by the sender's clock where that is known."""
         self._arrival_ns = arrival_ns
         if pts_ns is None:
             return
