@@ -91,7 +91,7 @@ class ShutterWatch:
         if not tells.any():
             return (np.inf if change.mean() > LEAST else 0.0), False
         share = float(np.percentile(change[tells] / usual[tells], 75))
-        return share, np.count_nonzero(tells) >= min(LEAST_PARTS, change.size)
+        return share, int(np.count_nonzero(tells)) >= min(LEAST_PARTS, change.size)
 
     def _follow(self, change: NDArray[np.float64], capture_ns: int) -> None:
         self._known += 1
