@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.engines import Resolution
 from stream.errors import ConfigError
@@ -76,12 +76,21 @@ class RegistrationConfig(StrictModel):
 
 
 class AlignmentConfig(StrictModel):
-    """Live: looks now and then whether infrared still lies on visible."""
+    """Live: looks now and then whether infrared still lies on visible, in space and in time."""
 
     monitor_s: Annotated[float, Field(ge=0.5)] | None = 6.0
     """Seconds between looks; None: no looks."""
     on_knock: Literal["warn", "recalibrate"] = "warn"
     """When a camera seems to have been knocked: say so, or also look for the new map and go over to it."""
+    timing_s: Annotated[float, Field(ge=0)] = 20.0
+    """Seconds between estimates of the time between the cameras, at least 5; 0: none, the offset stays."""
+
+    @field_validator("timing_s")
+    @classmethod
+    def _off_or_not_too_often(cls, value: float) -> float:
+        if 0 < value < 5:
+            raise ValueError("must be at least 5, or 0 for none: each takes a fifth of a second of processor time")
+        return value
 
 
 class ControlConfig(StrictModel):

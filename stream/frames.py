@@ -140,6 +140,23 @@ class AlignmentNote:
     score: float | None
 
 
+TimingState = Literal["learning", "holds", "apart", "cannot_tell"]
+"""What is known of the time between the cameras. ``learning``: nothing yet that two estimates agree on. ``holds``: the
+offset that is applied, or gone over to, is what was found. ``apart``: another one was found, but this one was set by
+hand. ``cannot_tell``: the pictures do not tell, several times in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimingNote:
+    """The time between the cameras. ``offset_ms``: added to infrared stamps now, milliseconds. ``confidence``: of the
+    last estimate that was sure of itself, 0..1, None before the first.
+    """
+
+    state: TimingState
+    offset_ms: float
+    confidence: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class FusedFrame:
     """A fused picture and what it was made of; all planes full range, all in the visible camera's geometry.
@@ -149,7 +166,9 @@ class FusedFrame:
     ``infrared``: infrared registered onto the visible picture and normalized, uint8 (H, W).
     ``visible``: visible luma, uint8 (H, W).
     ``stage_ms``: milliseconds spent by stage so far (``sync``, ``register``, ``fuse``, ...).
-    ``alignment``: what the monitor said last, None where there is none.
+    ``alignment``: what the monitor said last, None where there is none. ``timing``: the same of the time between the
+    cameras. ``clocks``: which clock stamped the infrared and the visible frame, each None where there is no frame;
+    None where nobody noted it.
     """
 
     luma: NDArray[np.uint8]
@@ -166,6 +185,8 @@ class FusedFrame:
     stage_ms: dict[str, float] = field(default_factory=dict)
     camera_chroma: Chroma | None = None
     alignment: AlignmentNote | None = None
+    timing: TimingNote | None = None
+    clocks: tuple[ClockName | None, ClockName | None] | None = None
 
     def __post_init__(self) -> None:
         for what, plane in (("luma", self.luma), ("infrared", self.infrared), ("visible", self.visible)):

@@ -16,16 +16,22 @@ from numpy.typing import NDArray
 SAMPLE_STEP = 4
 """Every so many-th pixel in each direction is compared."""
 
+ROWS, COLUMNS = 6, 8
+"""Parts of the picture whose changes are looked at singly. What moves must not stand for what a sensor's noise is: when
+smoke leaves, or a car, the change of the whole picture falls to a small share of what it was."""
+
 LEARNING = 16
 """Changes that must be known before anything is called still."""
 
 MEMORY = 64
 """Changes of living pictures that are remembered."""
 
-STILL = 0.15
-"""Share of the change of the calmest quarter of living pictures, up to which a picture repeats the last one.
+STILL = 0.4
+"""Share of its change in the calmest quarter of living pictures, up to which a part repeats the last one; a picture
+does where three quarters of its parts do.
 
-Not nothing: an encoder's rounding makes repeated pictures differ a little.
+Not nothing: an encoder refines what it repeats (0.34 was seen). Recordings, smoke coming and going, had 0.47
+and more.
 """
 
 ALIVE = 0.5
@@ -33,7 +39,10 @@ ALIVE = 0.5
 repeats, once in a while and by a part of what a sensor's noise is."""
 
 LEAST = 0.02
-"""Mean change, in grey levels (or counts), below which living pictures cannot be told from repeated ones."""
+"""Mean change, in grey levels (or counts), below which a part of living pictures cannot be told from a repeated one."""
+
+LEAST_PARTS = 6
+"""With fewer parts that can be told there is no telling."""
 
 REPEATS = 2
 """Repeats beyond those that the stream has anyway (a 9 Hz camera in a 30 Hz stream) that make a shutter."""
@@ -48,7 +57,7 @@ class ShutterWatch:
     def __init__(self) -> None:
         self._last: NDArray[np.int32] | None = None
         self._last_seq: int | None = None
-        self._changes: deque[float] = deque(maxlen=MEMORY)
+        self._changes: deque[NDArray[np.float64]] = deque(maxlen=MEMORY)
         self._runs: deque[int] = deque(maxlen=32)
         self._run = 0
         self._began_ns = 0
@@ -68,15 +77,27 @@ class ShutterWatch:
         last, self._last, self._last_seq = self._last, sample, seq
         if last is None or last.shape != sample.shape:
             self.frozen, self._run = False, 0
+            self._changes.clear()
             return False
-        self._follow(float(np.abs(sample - last).mean()), capture_ns)
+        self._follow(_by_part(np.abs(sample - last)), capture_ns)
         return self.frozen
 
-    def _follow(self, change: float, capture_ns: int) -> None:
+    def _share(self, change: NDArray[np.float64]) -> tuple[float, bool]:
+        """The change as a share of what living pictures' is, of three quarters of the parts at most; and whether enough
+        of them can be told.
+        """
+        usual = np.percentile(self._changes, 25, axis=0) if self._changes else np.zeros(change.shape)
+        tells = usual > LEAST
+        if not tells.any():
+            return (np.inf if change.mean() > LEAST else 0.0), False
+        share = float(np.percentile(change[tells] / usual[tells], 75))
+        return share, int(np.count_nonzero(tells)) >= min(LEAST_PARTS, change.size)
+
+    def _follow(self, change: NDArray[np.float64], capture_ns: int) -> None:
         self._known += 1
-        usual = float(np.percentile(self._changes, 25)) if self._changes else 0.0
-        self._alive = self._alive + 1 if change > max(LEAST, ALIVE * usual) else 0
-        if self._alive > 1 if self.frozen else change > max(LEAST, STILL * usual):
+        share, tells = self._share(change)
+        self._alive = self._alive + 1 if share > ALIVE else 0
+        if self._alive > 1 if self.frozen else share > STILL:
             if self._run and not self.frozen and not self._noted:
                 self._runs.append(self._run)
             self._changes.append(change)
@@ -90,8 +111,16 @@ class ShutterWatch:
             if not self._noted:
                 self._runs.append(self._run)
                 self._noted = True
-        elif self._known > LEARNING and len(self._changes) > LEARNING // 4 and usual > LEAST / STILL:
+        elif self._known > LEARNING and len(self._changes) > LEARNING // 4 and tells:
             self.frozen = self.frozen or self._run >= REPEATS + max(self._runs, default=0)
+
+
+def _by_part(change: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Mean change in each part, (parts,); what is left over at the right and below counts for none."""
+    rows, columns = min(ROWS, change.shape[0]), min(COLUMNS, change.shape[1])
+    height, width = change.shape[0] // rows, change.shape[1] // columns
+    parts = change[: rows * height, : columns * width].reshape(rows, height, columns, width)
+    return parts.mean(axis=(1, 3), dtype=np.float64).ravel()
 
 
 FADE_OUT_S, FADE_IN_S = 0.15, 1.0

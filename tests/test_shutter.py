@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
@@ -78,6 +79,23 @@ def test_one_long_rest_counts_once_among_what_is_usual():
     frames = [*living(60), *[living(1)[0]] * 400, *living(60, 1)]
     frozen = [watch.push(frame, seq, seq * PERIOD_NS) for seq, frame in enumerate(frames)]
     assert not frozen[-1] and len(watch._runs) == 1, "it pushes out what is known of other runs"
+
+
+def test_a_scene_that_comes_to_rest_is_not_a_shutter():
+    """Smoke fills half of it and is gone; a quiet sensor's noise, which is little beside that, goes on."""
+    frames, rng = living(300, 4, 0.4), np.random.default_rng(5)
+    for frame in frames[20:140]:
+        frame[:, 64:] = np.clip(frame[:, 64:] + rng.normal(0, 12, (96, 64)), 0, 255).astype(np.uint8)
+    assert not any(watched(frames))
+    # And a shutter is told all the same.
+    assert all(watched([*frames, *[frames[-1]] * 30])[302:])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["0113_1714", "0117_1605", "0117_1620"])
+def test_recordings_have_no_shutter_in_either_direction(data_dir: Path, name: str):
+    frames = decoded(str(data_dir / "m3svd" / "videos" / "ir" / f"{name}.mp4"))
+    assert not any(watched([*frames, *frames[-2::-1]]))
 
 
 def test_a_stream_without_noise_is_never_called_frozen():

@@ -146,6 +146,7 @@ def test_header_has_every_field_of_the_format() -> None:
         "publish_ns": 7,
         "skew_ns": 1_500_000,
         "clock": "arrival",
+        "clocks": None,
         "format": "jpeg",
         "width": 8,
         "height": 6,
@@ -154,5 +155,6 @@ def test_header_has_every_field_of_the_format() -> None:
         "degraded": "none",
         "prior": {"scores": {"smoke": 0.75}, "caption": "visible: smoke"},
         "alignment": None,
+        "timing": None,
         "temperature": None,
     }

@@ -21,13 +21,15 @@ from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
 from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, sync_config
 from stream.pipeline.step import finish_and_compose
+from stream.pipeline.timekeeper import Timekeeper
 from stream.pipeline.writer import Writer
 from stream.registration import Registration
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
-from stream.sources.opening import is_live, open_source
+from stream.sources.opening import is_live, is_network, open_source
 from stream.sources.retry import RetryingSource
 from stream.stats import RunStats
+from stream.sync.ladder import CommonRung
 from stream.sync.pairing import Synchronizer
 
 log = logging.getLogger("nightglass")
@@ -54,6 +56,7 @@ class Live:
         self._config = config
         self._sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
         self._clock = clock
+        self._common = CommonRung(frozenset(role for role, one in self._sources.items() if is_network(one.url)))
         self._stats = RunStats()
         self._stopping = False
         self._sources_stop = threading.Event()
@@ -62,6 +65,7 @@ class Live:
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
+        self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
 
     def stop(self) -> None:
         """End the run soon."""
@@ -75,7 +79,11 @@ class Live:
         # The report has these only once the sources have been closed.
         status["reconnects"] = {role: reader.reconnects for role, reader in self._readers.items()}
         status["dropped"] |= {f"{role}_buffer": n for role, r in self._readers.items() if (n := r.buffer.dropped)}
-        return status | {"sources": dict(self._states), "alignment": self._monitor.report()}
+        return status | {
+            "sources": dict(self._states),
+            "alignment": self._monitor.report(),
+            "timing": self._timekeeper.report(),
+        }
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Run until ``stop``, both sources' end, or ``duration_s`` after both were connected; the report.
@@ -111,8 +119,10 @@ class Live:
                 writer = Writer(sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency)
                 writers.append(writer)
                 writer.start()
-            sync = Synchronizer(sync_config(config, calibration), infos["infrared"].rate_hz, infos["visible"].rate_hz)
+            pairing = sync_config(config, calibration)
+            sync = Synchronizer(pairing, infos["infrared"].rate_hz, infos["visible"].rate_hz)
             self._monitor.start()
+            self._timekeeper.start(pairing.infrared_offset_ms or 0.0)
             if control is not None:
                 control.start()
             on_ready()
@@ -128,6 +138,7 @@ class Live:
             for writer in writers:
                 writer.finish()
             self._monitor.stop()
+            self._timekeeper.stop()
             engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
@@ -135,6 +146,7 @@ class Live:
         return build_report(stats, elapsed_s, engine, sync.counters) | {
             "lost_outputs": lost,
             "alignment": self._monitor.report(),
+            "timing": self._timekeeper.report(),
         }
 
     def _reader(self, role: Role) -> Reader:
@@ -150,7 +162,7 @@ class Live:
 
         return self._reader_of(
             RetryingSource(
-                lambda: open_source(source_config, role, self._clock),
+                lambda: open_source(source_config, role, self._clock, self._common),
                 source_config,
                 self._clock,
                 on_state,
@@ -162,7 +174,7 @@ class Live:
     def _reader_of(self, source: Source, role: Role) -> Reader:
         source_config = self._sources[role]
         buffer: Buffer[Arrival] = Buffer(source_config.depth, source_config.policy or "latest")
-        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set)
+        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set, self._timekeeper.see)
 
     def _fuse_all(
         self,
@@ -206,6 +218,8 @@ class Live:
         try:
             while (arrival := reader.buffer.get(timeout_s=0)) is not None:
                 frame, arrival_ns = arrival
+                if role == "infrared":
+                    sync.offset_infrared(self._timekeeper.offset_ns(frame.capture_ns))
                 sync.push(role, frame, arrival_ns)
         except BufferClosed:
             return False
@@ -221,9 +235,18 @@ class Live:
         self._steer(stage.registration, commands, pair)
         prepared = stage.prepare(pair, seq)
         monitor.offer(prepared, stage.registration.settled, stage.registration.trimmed)
+        self._timekeeper.placed(stage.registration.settled, pair.infrared, pair.visible)
         steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
-        fused = replace(fused, alignment=monitor.note)
+        fused = replace(
+            fused,
+            alignment=monitor.note,
+            timing=self._timekeeper.note,
+            clocks=(
+                None if pair.infrared is None else pair.infrared.clock,
+                None if pair.visible is None else pair.visible.clock,
+            ),
+        )
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")

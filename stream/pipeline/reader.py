@@ -25,7 +25,8 @@ Arrival = tuple[Frame, int]
 class Reader:
     """Reads one source into ``buffer``; the buffer is closed at the end, with the error that ended it if any.
 
-    ``notify`` is called after every frame and at the end, from the reader's thread.
+    ``notify`` is called after every frame and at the end, ``see`` with every frame before it may be dropped, both from
+    the reader's thread.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Reader:
         stats: RunStats,
         clock: Clock,
         notify: Callable[[], None] = lambda: None,
+        see: Callable[[Role, Frame], None] | None = None,
     ) -> None:
         self.source = source
         self.role = role
@@ -44,6 +46,7 @@ class Reader:
         self._stats = stats
         self._clock = clock
         self._notify = notify
+        self._see = see
         self._thread = threading.Thread(target=self._run, name=f"read-{role}", daemon=True)
 
     def start(self) -> None:
@@ -116,3 +119,5 @@ class Reader:
             self._stats.count(f"frames_in.{self.role}")
             self.buffer.put((frame, self._clock.now_ns()))
             self._notify()
+            if self._see is not None:
+                self._see(self.role, frame)

@@ -67,7 +67,7 @@ def picture_header(
 
     ``palette``: None where the stream has no palette. ``temperature`` is null: no source gives its scale yet.
     """
-    prior, alignment = fused.prior, fused.alignment
+    prior, alignment, timing = fused.prior, fused.alignment, fused.timing
     return {
         "v": WIRE_VERSION,
         "camera": camera,
@@ -77,6 +77,7 @@ def picture_header(
         "publish_ns": publish_ns,
         "skew_ns": fused.skew_ns,
         "clock": fused.clock,
+        "clocks": None if fused.clocks is None else dict(zip(("infrared", "visible"), fused.clocks, strict=True)),
         "format": payload_format,
         "width": width_px,
         "height": height_px,
@@ -85,6 +86,9 @@ def picture_header(
         "degraded": fused.degraded,
         "prior": None if prior is None else {"scores": dict(prior.scores), "caption": prior.caption},
         "alignment": None if alignment is None else {"state": alignment.state, "score": alignment.score},
+        "timing": None
+        if timing is None
+        else {"state": timing.state, "offset_ms": timing.offset_ms, "confidence": timing.confidence},
         "temperature": None,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -169,3 +170,20 @@ def rate_of(stream: Any) -> float | None:
 def to_ns(pts: int, time_base: Any) -> int:
     """A time stamp in nanoseconds, exactly rounded down; works for PyAV 18's and 19's kinds of time base."""
     return int(pts) * int(time_base.numerator) * 1_000_000_000 // int(time_base.denominator)
+
+
+TELLS_SENDER_TIME = hasattr(getattr(av.packet, "PacketSideData", None), "buffer_size")
+"""Whether this PyAV gives the bytes of what accompanies a packet (from 16.1 on): the sender's time is there."""
+
+_PRODUCER_TIME = struct.Struct("=q")
+
+
+def sender_time_ns(packet: Any) -> int | None:
+    """Unix time of a packet's stamp by its sender's clock, nanoseconds; None where the sender has not said.
+
+    FFmpeg works it out from RTSP's sender reports and attaches it to packets as an ``AVProducerReferenceTime``, whose
+    first member is the time in microseconds.
+    """
+    if not TELLS_SENDER_TIME or not packet.has_sidedata("prft"):
+        return None
+    return int(_PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))[0]) * 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from stream.clock import Clock
 from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.frames import Frame
-from stream.sources.base import StreamInfo
-from stream.sources.decode import PlaneReader, describe, to_ns, video_stream
-from stream.sync.offset import OffsetEstimator
+from stream.sources.base import Role, StreamInfo
+from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sync.ladder import CommonRung, Ladder
+
+log = logging.getLogger("nightglass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,27 @@ class LiveInput:
 class LiveSource(ABC):
     """A source that cannot be asked again. Reads until the stream breaks, then raises SourceError; does not retry.
 
-    ``capture_ns`` is the frame's stamp plus the offset that ``OffsetEstimator`` finds between the sender's clock
-    and Unix time (clock ``rtp``), or the time of arrival where frames bear no stamp (clock ``arrival``).
+    ``capture_ns`` is the moment by the sender's own clock, where it says what time it is (clock ``ntp``, see
+    ``stream.sync.ladder``); else the frame's stamp plus the offset that arrivals show between the sender's stamps and
+    Unix time (clock ``rtp``), or the time of arrival where frames bear no stamp (clock ``arrival``).
     """
 
-    def __init__(self, what: LiveInput, config: SourceConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        what: LiveInput,
+        config: SourceConfig,
+        clock: Clock,
+        role: Role = "visible",
+        common: CommonRung | None = None,
+    ) -> None:
+        """``common``: shared with the other camera of the pair, so that both go by one kind of clock."""
         self.name = what.name
         self.broken_frames = 0
         self._input = what
         self._config = config
         self._clock = clock
+        self._ladder = Ladder(role, common)
+        self._said_unbelievable = False
         self._container: Any = None
         self._stream: Any = None
 
@@ -79,15 +93,13 @@ class LiveSource(ABC):
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
-        reader = PlaneReader()
-        offsets = OffsetEstimator()
+        reader, ladder = PlaneReader(), self._ladder
         seq = 0
         for packet in self._packets():
             arrival_ns = self._clock.now_ns()
-            if packet.pts is None:
-                offsets.arrived(arrival_ns)
-            else:
-                offsets.observe(to_ns(packet.pts, packet.time_base), arrival_ns)
+            stamp_ns = None if packet.pts is None else to_ns(packet.pts, packet.time_base)
+            ladder.arrived(stamp_ns, arrival_ns, sender_time_ns(packet))
+            self._say_if_unbelievable()
             try:
                 pictures = packet.decode()
             except av.InvalidDataError:
@@ -99,14 +111,15 @@ class LiveSource(ABC):
             for picture in pictures:
                 planes = reader.read(picture)
                 pts_ns = None if picture.pts is None else to_ns(picture.pts, picture.time_base)
+                capture_ns, by = ladder.stamp(pts_ns)
                 yield Frame(
                     luma=planes.luma,
                     chroma=planes.chroma,
                     pixel_format=picture.format.name,
                     color_range=planes.color_range,
                     pts_s=None if pts_ns is None else pts_ns / 1e9,
-                    capture_ns=offsets.capture_ns(pts_ns),
-                    clock="arrival" if pts_ns is None else "rtp",
+                    capture_ns=capture_ns,
+                    clock=by,
                     seq=seq,
                     source=self.name,
                 )
@@ -130,6 +143,17 @@ class LiveSource(ABC):
                 raise self._explain(error, self._since_s(start_ns)) from None
             if packet.size:
                 yield packet
+
+    def _say_if_unbelievable(self) -> None:
+        delay_s = self._ladder.unbelievable_s
+        if delay_s is not None and not self._said_unbelievable:
+            self._said_unbelievable = True
+            log.warning(
+                "%s: its clock is %.1f s %s this machine's: frames are stamped by their arrival; set its NTP server",
+                self.name,
+                abs(delay_s),
+                "behind" if delay_s > 0 else "ahead of",
+            )
 
     def _since_s(self, start_ns: int) -> float:
         return (self._clock.monotonic_ns() - start_ns) / 1e9

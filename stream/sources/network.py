@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import errno
+import logging
 
 import av
 
 from stream.clock import Clock
 from stream.config import SourceConfig
 from stream.errors import SourceError
+from stream.sources.base import Role
+from stream.sources.decode import TELLS_SENDER_TIME
 from stream.sources.live import LiveInput, LiveSource
 from stream.sources.redact import redact
+from stream.sync.ladder import CommonRung
+
+log = logging.getLogger("nightglass")
 
 SCHEMES = ("rtsp", "rtsps", "rtp", "srt", "udp", "tcp", "http", "https")
 
@@ -20,8 +26,12 @@ class NetworkSource(LiveSource):
     (MPEG-TS): for others give RTSP, or the file with the session's description (SDP).
     """
 
-    def __init__(self, config: SourceConfig, clock: Clock) -> None:
-        super().__init__(network_input(config), config, clock)
+    def __init__(
+        self, config: SourceConfig, clock: Clock, role: Role = "visible", common: CommonRung | None = None
+    ) -> None:
+        super().__init__(network_input(config), config, clock, role, common)
+        if not TELLS_SENDER_TIME:
+            log.info("%s: its sender reports are not read: that takes PyAV 16.1 or newer", self.name)
 
     def _explain(self, error: Exception, waited_s: float) -> SourceError:
         if waited_s >= 0.9 * self._config.timeout_s:

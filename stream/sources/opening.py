@@ -13,13 +13,15 @@ from stream.sources.folder import FolderSource, is_image
 from stream.sources.network import SCHEMES, NetworkSource
 from stream.sources.redact import redact
 from stream.sources.v4l2 import V4L2Source, is_video_device
+from stream.sync.ladder import CommonRung
 
 
-def open_source(config: SourceConfig, role: Role, clock: Clock) -> Source:
+def open_source(config: SourceConfig, role: Role, clock: Clock, common: CommonRung | None = None) -> Source:
     """Make the source for ``config.url``; it is not opened yet.
 
     A path may be a video file, an image or a folder of images; otherwise rtsp(s), rtp, srt, udp, tcp or http(s) URLs,
-    ``/dev/videoN`` and ``sim:NAME``. Raises SourceError for anything else.
+    ``/dev/videoN`` and ``sim:NAME``. ``common``: shared with the pair's other camera, see ``stream.sync.ladder``.
+    Raises SourceError for anything else.
     """
     url = config.url
     if url.startswith("sim:"):
@@ -30,7 +32,7 @@ def open_source(config: SourceConfig, role: Role, clock: Clock) -> Source:
     scheme, separator, _ = url.partition("://")
     if separator:
         if scheme.lower() in SCHEMES:
-            return NetworkSource(config, clock)
+            return NetworkSource(config, clock, role, common)
         allowed = ", ".join(f"{name}://" for name in SCHEMES)
         raise SourceError(f"{redact(url)}: cannot read this kind of URL; accepted: {allowed}, a path, or sim:NAME")
     if is_video_device(url):
@@ -46,7 +48,12 @@ def open_source(config: SourceConfig, role: Role, clock: Clock) -> Source:
     )
 
 
+def is_network(url: str) -> bool:
+    """Whether the URL is of a stream that comes over the network."""
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme.lower() in SCHEMES
+
+
 def is_live(url: str) -> bool:
     """Whether the URL is a camera's (network or device), which is worth retrying when it is lost."""
-    scheme, separator, _ = url.partition("://")
-    return is_video_device(url) or (bool(separator) and scheme.lower() in SCHEMES)
+    return is_video_device(url) or is_network(url)

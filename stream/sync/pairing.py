@@ -112,6 +112,13 @@ class Synchronizer:
             if floor_ns is not None:
                 track.forget_before(floor_ns)
 
+    def offset_infrared(self, offset_ns: int) -> None:
+        """Add ``offset_ns`` to infrared stamps from the next frame on, in place of what was added so far.
+
+        It should move by less than frames are apart: corrected stamps that do not grow are late frames.
+        """
+        self._tracks["infrared"].offset_ns = offset_ns
+
     def end(self, role: Role) -> None:
         """Say that a stream gives no more frames."""
         self._tracks[role].ended = True
@@ -205,9 +212,17 @@ class Synchronizer:
             return True
         if now_ns is None:
             return False
-        if now_ns >= arrival_ns + self._deadline_ns or self._silent(role, now_ns):
+        if now_ns >= arrival_ns + self._deadline_ns + self._behind_ns(role) or self._silent(role, now_ns):
             return True
         return newest_ns is not None and track.period_known and t_ns - newest_ns <= SETTLED * track.period_ns
+
+    def _behind_ns(self, role: Role) -> int:
+        """How much later than its partner a stream may arrive because of the offset: a camera whose pictures take
+        400 ms longer is stamped 400 ms too late by its arrival. To wait no longer than the deadline would then be to
+        wait in vain, for every frame.
+        """
+        offset_ns = self._tracks["infrared"].offset_ns
+        return max(0, -offset_ns if role == "infrared" else offset_ns)
 
     def _silent(self, role: Role, now_ns: int) -> bool:
         """Live: whether a stream has given nothing for two periods and a deadline (or has ended)."""

@@ -38,8 +38,8 @@ class Track:
     """The frames of one stream, oldest first: the one last used (``held``), then those still ``waiting``.
 
     Pure: times come in as arguments. ``unpaired`` counts frames dropped without ever having been in a pair,
-    ``late`` frames whose stamp was not after the one before. ``offset_ns`` is added to stamps, and grows by
-    ``drift_ppm`` millionths of the time since the first frame.
+    ``late`` frames whose stamp was not after the one before. ``offset_ns`` is added to the stamps of frames that are
+    pushed from now on, and grows by ``drift_ppm`` millionths of the time since the first frame.
     """
 
     def __init__(self, nominal_rate_hz: float | None, offset_ns: int = 0, drift_ppm: float = 0.0) -> None:
@@ -50,7 +50,7 @@ class Track:
         self.ended = False
         self.unpaired = 0
         self.late = 0
-        self._offset_ns = offset_ns
+        self.offset_ns = offset_ns
         self._drift = drift_ppm * 1e-6
         self._first_ns: int | None = None
         self._nominal_ns = round(NS_PER_S / nominal_rate_hz) if nominal_rate_hz else None
@@ -76,7 +76,7 @@ class Track:
         """Add the next frame. ``keep_late``: keep it even where its stamp is not after the one before."""
         if self._first_ns is None:
             self._first_ns = frame.capture_ns
-        t_ns = frame.capture_ns + self._offset_ns + round(self._drift * (frame.capture_ns - self._first_ns))
+        t_ns = frame.capture_ns + self.offset_ns + round(self._drift * (frame.capture_ns - self._first_ns))
         if now_ns is not None:
             self.last_arrival_ns = now_ns
         if self.newest_t_ns is not None:
