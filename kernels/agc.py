@@ -26,6 +26,14 @@ scene too flat to fill 0..255 within this slope is shown in the middle of the ra
 LINEAR_SHARE = 0.2
 """Share of a plateau curve's rise that is linear."""
 
+SPARSE = 0.25
+"""Share of the even density (that of a picture whose pixels are spread evenly over the counts it has) below which a
+stretch of counts gets room in proportion to its pixels. A hot spot far from everything else would otherwise take as much
+room as the scene."""
+
+EMPTY_ROOM = 0.002
+"""Room of a stretch of counts that no pixel has, as a share of a full one's: a gap as wide as the scene costs nothing."""
+
 _LEVELS = 256
 _NARROWEST_BIN = {256: 1, 65536: 8}
 """In counts. Some cameras give every fourth 16-bit count only: narrower bins would be empty or full by chance."""
@@ -68,8 +76,9 @@ def plateau_curve(
 
     The method is that of V. E. Vickers, "Plateau equalization algorithm for real-time display of high-quality infrared
     imagery", Optical Engineering 35(7), 1996: the cumulative histogram, with each level counted for at most
-    ``plateau``. A level here is 1/256 of the used range (without ``clip_percent`` of the pixels at each end), and
-    ``plateau`` is a share of all pixels: its effect depends neither on the bit depth nor on the spread of the counts.
+    ``plateau``. A level here is 1/256 of the used range (without ``clip_percent`` of the pixels at each end, and with
+    gaps and sparse stretches shortened, ``SPARSE``), and ``plateau`` is a share of all pixels: its effect depends neither
+    on the bit depth nor on the spread of the counts.
     An even histogram has 1/256 = 0.004 in each level; at that plateau and below, the curve nears a straight line.
     ``LINEAR_SHARE`` of the rise is a straight line, so that sparse parts, a hot object's detail, keep some contrast.
     ``hist``, ``max_gain`` and errors as for ``linear_curve``; ``plateau`` in (0, 1].
@@ -78,9 +87,8 @@ def plateau_curve(
         raise ValueError(f"plateau must be above 0 and at most 1, got {plateau}")
     cumulative = _cumulative(hist)
     low, high = _used_range(cumulative, clip_percent)
-    span = high + 1 - low
-    bins = max(1, min(_LEVELS, span // _NARROWEST_BIN[len(hist)]))
-    edges = np.linspace(low, high + 1, bins + 1)
+    edges = _even_edges(cumulative, low, high + 1, _NARROWEST_BIN[len(hist)])
+    bins = len(edges) - 1
     # Pixels below each edge. An edge inside a count's step takes that part of its pixels.
     count = np.minimum(edges.astype(np.int64), high)
     below = cumulative[count] + (edges - count) * hist[count]
@@ -88,6 +96,18 @@ def plateau_curve(
     shares = (1 - LINEAR_SHARE) * shares / shares.sum() + LINEAR_SHARE / bins
     # Count c fills [c, c + 1): its grey value is that at its middle.
     return _limited_curve(edges - 0.5, shares, len(hist), max_gain)
+
+
+def _even_edges(cumulative: NDArray[np.int64], low: int, high: int, narrowest: int) -> NDArray[np.float64]:
+    """Edges of up to 256 levels between two counts, float64, each with as much room as the others."""
+    fine = np.append(np.arange(low, high, narrowest), high)
+    density = np.diff(cumulative[fine]) / np.diff(fine)
+    used = density > 0
+    even = density[used].sum() / max(1, np.count_nonzero(used))
+    room = np.diff(fine) * np.clip(density / (SPARSE * even), EMPTY_ROOM, 1.0)
+    filled = np.concatenate([[0.0], np.cumsum(room)])
+    bins = max(1, min(_LEVELS, int(filled[-1] / narrowest)))
+    return np.interp(np.linspace(0, filled[-1], bins + 1), filled, fine)
 
 
 def smooth_curve(

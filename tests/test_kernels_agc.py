@@ -88,8 +88,23 @@ def test_equalization_gives_crowded_counts_more_room_than_a_straight_line() -> N
     room = {name: float(make(hist)[5200] - make(hist)[4800]) for name, make in CURVES.items()}
     assert room["plateau"] > 3 * room["linear"]
     # A low plateau nears the straight line, a high one full equalization.
-    low, high = (float(np.diff(plateau_curve(hist, p, 0.5)[[4800, 5200]])[0]) for p in (0.001, 1.0))
-    assert low < room["plateau"] < high
+    low, middle, high = (float(np.diff(plateau_curve(hist, p, 0.5)[[4800, 5200]])[0]) for p in (0.001, 0.003, 1.0))
+    assert low < middle < high
+
+
+def test_a_hot_spot_far_above_the_scene_hardly_changes_the_rest() -> None:
+    rng = np.random.default_rng(4)
+    scene = np.clip(rng.normal(7000, 150, (240, 320)), 0, 65535).astype(np.uint16)
+    hot = scene.copy()
+    hot[100:124, 100:132] += 5000  # 1 % of the pixels, more than are clipped
+    rest = np.ones(scene.shape, bool)
+    rest[100:124, 100:132] = False
+    means = []
+    for raw in (scene, hot):
+        shown = curve_to_lut(plateau_curve(histogram(raw), 0.01, 0.5))[raw]
+        means.append(float(shown[rest].mean()))
+    assert shown[~rest].min() > 250
+    assert abs(means[1] / means[0] - 1) < 0.05
 
 
 def test_eight_bit_pictures_that_use_the_range_pass_the_straight_line_unchanged() -> None:
