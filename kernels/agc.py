@@ -28,8 +28,8 @@ LINEAR_SHARE = 0.2
 
 SPARSE = 0.25
 """Share of the even density (that of a picture whose pixels are spread evenly over the counts it has) below which a
-stretch of counts gets room in proportion to its pixels. A hot spot far from all else would otherwise take as much room as
-the scene."""
+stretch of counts gets room in proportion to its pixels. A hot spot far from all else would otherwise take as much room
+as the scene."""
 
 EMPTY_ROOM = 0.002
 """Room of a stretch of counts that no pixel has, as a share of a full one's: gaps cost next to nothing."""
@@ -77,8 +77,9 @@ def plateau_curve(
     The method is that of V. E. Vickers, "Plateau equalization algorithm for real-time display of high-quality infrared
     imagery", Optical Engineering 35(7), 1996: the cumulative histogram, with each level counted for at most
     ``plateau``. A level here is 1/256 of the used range (without ``clip_percent`` of the pixels at each end, and with
-    gaps and sparse stretches shortened, ``SPARSE``), and ``plateau`` is a share of all pixels: its effect depends on the
-    bit depth as little as on the spread of the counts. An even histogram has 1/256 = 0.004 in each level; at that plateau and below, the curve nears a straight line.
+    gaps and sparse stretches shortened, ``SPARSE``), and ``plateau`` is a share of all pixels: its effect depends
+    neither on the bit depth nor on the spread of the counts. An even histogram has 1/256 = 0.004 in each level; at that
+    plateau and below, the curve nears a straight line.
     ``LINEAR_SHARE`` of the rise is a straight line, so that sparse parts, a hot object's detail, keep some contrast.
     ``hist``, ``max_gain`` and errors as for ``linear_curve``; ``plateau`` in (0, 1].
     """

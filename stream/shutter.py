@@ -20,6 +20,9 @@ ROWS, COLUMNS = 6, 8
 """Parts of the picture whose changes are looked at singly. What moves must not stand for what a sensor's noise is: when
 smoke leaves, or a car, the change of the whole picture falls to a small share of what it was."""
 
+REFRESH = 8
+"""What living pictures usually change by is worked out anew every so many of them, and at each one at first."""
+
 LEARNING = 16
 """Changes that must be known before anything is called still."""
 
@@ -58,11 +61,13 @@ class ShutterWatch:
         self._last: NDArray[np.int32] | None = None
         self._last_seq: int | None = None
         self._changes: deque[NDArray[np.float64]] = deque(maxlen=MEMORY)
+        self._usual: NDArray[np.float64] | None = None
         self._runs: deque[int] = deque(maxlen=32)
         self._run = 0
         self._began_ns = 0
         self._noted = False
         self._known = 0
+        self._since_usual = 0
         self._alive = 0
         self.frozen = False
 
@@ -78,6 +83,7 @@ class ShutterWatch:
         if last is None or last.shape != sample.shape:
             self.frozen, self._run = False, 0
             self._changes.clear()
+            self._usual = None
             return False
         self._follow(_by_part(np.abs(sample - last)), capture_ns)
         return self.frozen
@@ -86,7 +92,7 @@ class ShutterWatch:
         """The change as a share of what living pictures' is, of three quarters of the parts at most; and whether enough
         of them can be told.
         """
-        usual = np.percentile(self._changes, 25, axis=0) if self._changes else np.zeros(change.shape)
+        usual = np.zeros(change.shape) if self._usual is None else self._usual
         tells = usual > LEAST
         if not tells.any():
             return (np.inf if change.mean() > LEAST else 0.0), False
@@ -101,6 +107,9 @@ class ShutterWatch:
             if self._run and not self.frozen and not self._noted:
                 self._runs.append(self._run)
             self._changes.append(change)
+            self._since_usual += 1
+            if len(self._changes) <= LEARNING or self._since_usual >= REFRESH:
+                self._usual, self._since_usual = np.percentile(np.stack(self._changes), 25, axis=0), 0
             self.frozen, self._noted, self._run = False, False, 0
             return
         if not self._run:
