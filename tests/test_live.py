@@ -64,7 +64,7 @@ def test_viewer_in_another_process_and_stop_by_hand(tmp_path: Path):
 
 @pytest.mark.parametrize("role", ["infrared", "visible"])
 def test_one_camera_goes_dark_and_comes_back(tmp_path: Path, role: str):
-    url = f"{SIM}&{'ir' if role == 'infrared' else 'vi'}_outage=1:1.5"
+    url = f"{SIM}&{'ir' if role == 'infrared' else 'vi'}_outage=1:4"
     outputs = {"record": {"path": "out.mkv", "preset": "ultrafast"}}
     with LiveRun(tmp_path, {"url": url}, {"url": url}, outputs=outputs) as run:
         run.until(lambda one: one["degraded"] == f"{role}_missing", 5)
