@@ -12,7 +12,8 @@ visible 1280x720. The error is the mean distance, in infrared pixels at 640 wide
 unwarped pair taken through the same warp, ``drift_corner_px`` over the corners: they leave out what the data set's own
 registration is off by. For MSRS, whose pairs all come from one pair of cameras, ``rig_corner_px`` is the corner error
 against the map that the pairs of the other half of the names give together. METU's frames of one scene have one map:
-``agree_px`` is how far two of them put the visible picture's corners apart.
+``agree_px`` is how far two of them put the common field's corners apart
+(``agree_field_px``: a grid on it).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from benchmarks.command import Say, figures_command
 from stream.alignment.estimate import Alignment, estimate
 from stream.clock import SystemClock
 from stream.config import SourceConfig
-from stream.homography import Matrix, apply, corners_apart_px, rescale
+from stream.homography import Matrix, apply, rescale
 from stream.picture import full_range_luma
 from stream.sources.base import Role
 from stream.sources.opening import open_source
@@ -189,15 +190,15 @@ def agreement(pairs: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     maps: dict[str, list[Matrix]] = {}
     for infrared, visible in pairs:
-        one, other = frames_of(infrared, "visible", 1), frames_of(visible, "visible", 1)
-        found, row = timed(one, other)
+        found, row = timed(frames_of(infrared, "visible", 1), frames_of(visible, "visible", 1))
         scene = infrared.stem.rpartition("__")[0]
         row.update(name=infrared.stem, scene=scene)
         if found.accepted:
-            size = (other[0].shape[1], other[0].shape[0])
             others = maps.setdefault(scene, [])
-            scale = 640 / one[0].shape[1]
-            row["agree_px"] = [round(corners_apart_px(found.homography, h, size) * scale, 2) for h in others]
+            # Both views have the sizes of the warped ones.
+            misses = [errors_px(found.homography, one) for one in others]
+            row["agree_px"] = [round(corner_px, 2) for corner_px, _ in misses]
+            row["agree_field_px"] = [round(field_px, 2) for _, field_px in misses]
             others.append(found.homography)
         rows.append(row)
         print(json.dumps(row), flush=True)
