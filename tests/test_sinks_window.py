@@ -80,6 +80,7 @@ for _ in range(1500):
         break
     clock.sleep_s(0.02)
 print(pressed, flush=True)
+sys.stdin.readline()  # the window stays while keys are released
 window.close()
 """
 
