@@ -9,7 +9,11 @@ A warp makes two views of a registered pair, both inside the original, so that n
 give a warp away: relative scale 0.6-1.5, rotation +-6 degrees, shift +-15 %, mild perspective; infrared 640x512,
 visible 1280x720. The error is the mean distance, in infrared pixels at 640 wide, over the corners of the common field
 (``corner_px``) and over a grid on it (``field_px``). ``drift_px`` is that over the grid against the estimate on the
-unwarped pair taken through the same warp: it leaves out what the data set's own registration is off by.
+unwarped pair taken through the same warp, ``drift_corner_px`` over the corners: they leave out what the data set's own
+registration is off by. For MSRS, whose pairs all come from one pair of cameras, ``rig_corner_px`` is the corner error
+against the map that the pairs of the other half of the names give together. METU's frames of one scene have one map:
+``agree_px`` is how far two of them put the common field's corners apart
+(``agree_field_px``: a grid on it).
 """
 
 from __future__ import annotations
@@ -116,8 +120,10 @@ def timed(infrared: Sequence[Luma], visible: Sequence[Luma]) -> tuple[Alignment,
     }
 
 
-def warped_cases(name: str, infrared: list[Luma], visible: list[Luma], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """One recording or single pair under several warps."""
+def warped_cases(
+    name: str, infrared: list[Luma], visible: list[Luma], seeds: Sequence[int], rig: Matrix | None = None
+) -> list[dict[str, Any]]:
+    """One recording or single pair under several warps. ``rig``: its map as other pairs of its cameras give it."""
     size = (infrared[0].shape[1], infrared[0].shape[0])
     to_visible = rescale(size, (visible[0].shape[1], visible[0].shape[0]))
     plain, _ = timed(infrared, visible)
@@ -131,14 +137,18 @@ def warped_cases(name: str, infrared: list[Luma], visible: list[Luma], seeds: Se
         )
         corner_px, field_px = errors_px(found.homography, truth)
         through = to_infrared_view @ plain.homography @ np.linalg.inv(seen_by_visible)
-        _, drift_px = errors_px(found.homography, through)
+        drift_corner_px, drift_px = errors_px(found.homography, through)
         row.update(
             name=name,
             seed=seed,
             corner_px=round(corner_px, 2),
             field_px=round(field_px, 2),
             drift_px=round(drift_px, 2) if plain.accepted else None,
+            drift_corner_px=round(drift_corner_px, 2) if plain.accepted else None,
         )
+        if rig is not None:
+            along_px, _ = errors_px(found.homography, to_infrared_view @ rig @ np.linalg.inv(seen_by_visible))
+            row["rig_corner_px"] = round(along_px, 2)
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
@@ -155,6 +165,47 @@ def mismatched(pairs: Sequence[tuple[Path, Path]], count: int, rng: np.random.Ge
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
+
+
+def halves_maps(pairs: Sequence[tuple[Path, Path]]) -> tuple[Matrix, Matrix]:
+    """The map that the first and that the second half of pairs of one pair of cameras give together.
+
+    Raises ValueError where that is refused.
+    """
+    maps = []
+    for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):
+        infrared, visible = ([frames_of(pair[side], "visible", 1)[0] for pair in half] for side in (0, 1))
+        found = estimate(infrared, visible)
+        if not found.accepted:
+            raise ValueError(f"{half[0][0].parent}: {found.reason}")
+        maps.append(found.homography)
+    return maps[0], maps[1]
+
+
+def agreement(pairs: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
+    """Unregistered frames, a few of each scene: does each by itself give the map that the scene's others give?
+
+    Scenes are what file names have before their last double underscore.
+    """
+    rows: list[dict[str, Any]] = []
+    maps: dict[str, list[Matrix]] = {}
+    for infrared, visible in pairs:
+        found, row = timed(frames_of(infrared, "visible", 1), frames_of(visible, "visible", 1))
+        scene = infrared.stem.rpartition("__")[0]
+        row.update(name=infrared.stem, scene=scene)
+        if found.accepted:
+            others = maps.setdefault(scene, [])
+            # Both views have the sizes of the warped ones.
+            misses = [errors_px(found.homography, one) for one in others]
+            row["agree_px"] = [round(corner_px, 2) for corner_px, _ in misses]
+            row["agree_field_px"] = [round(field_px, 2) for _, field_px in misses]
+            others.append(found.homography)
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    apart = [px for row in rows for px in row.get("agree_px", [])]
+    summed = {"pairs_of_frames": len(apart), "within_4px": sum(px <= 4 for px in apart)}
+    accepted = sum(row["accepted"] for row in rows)
+    return {"summary": {"cases": len(rows), "accepted": accepted, **summed}, "cases": rows}
 
 
 def landmarks(folder: Path) -> list[dict[str, Any]]:
@@ -197,7 +248,7 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     report: dict[str, Any] = {}
     videos = {path.stem: path for path in (data / "m3svd/videos/ir").iterdir()}
-    frames, warps = (4, 2) if quick else (30, 15)
+    frames, warps = (4, 2) if quick else (30, 34)
     rows = []
     for number, name in enumerate(VIDEOS):
         stem = next(stem for stem in videos if name in stem)
@@ -208,16 +259,20 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
     report["video_warps"] = {"summary": summary(rows, "corner_px", 2.0), "cases": rows}
     for key, folder in (("msrs_test", "msrs/test"), ("roadscene_test", "roadscene/test")):
         pairs = pairs_in(data / folder)
+        halves = halves_maps(pairs) if key == "msrs_test" else None
         chosen = rng.choice(len(pairs), 6 if quick else len(pairs), replace=False)
         rows = []
         for index in chosen:
             infrared, visible = (frames_of(path, "visible", 1) for path in pairs[index])
-            rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)])
+            rig = halves[index < len(pairs) // 2] if halves else None
+            rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)], rig)
         report[key] = {"summary": summary(rows, "corner_px", 2.0), "cases": rows}
-        rows = mismatched(pairs, 6 if quick else 40, rng)
+        rows = mismatched(pairs, 6 if quick else 50, rng)
         report[f"{key}_mismatched"] = {"refused": sum(not row["accepted"] for row in rows), "cases": rows}
     rows = landmarks(data / "landmarks_unregistered")
     report["landmarks"] = {"summary": summary(rows, "mean_px", 3.0), "cases": rows}
+    metu = pairs_in(data / "metu_unregistered")
+    report["metu"] = agreement(metu[:6] if quick else metu)
     return report
 
 

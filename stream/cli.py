@@ -134,9 +134,16 @@ def view(
     timeout: Annotated[float, typer.Option(help="Seconds without a frame before giving up.", min=0.1)] = 10.0,
     server_key: Annotated[str | None, typer.Option(help="CURVE: the publisher's public key, or a file.")] = None,
     client_key: Annotated[Path | None, typer.Option(help="CURVE: this viewer's secret key file.")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="live's control.endpoint: keys in the window then correct its alignment.")
+    ] = None,
 ) -> None:
     """Watch a published stream."""
     from stream import viewer
+    from stream.viewer_trim import TrimByKeys
+
+    if control is not None and headless is not None:
+        raise UsageError("--control needs the window's keys: leave out --headless")
 
     keys = None
     if server_key is not None or client_key is not None:
@@ -145,7 +152,8 @@ def view(
         keys = viewer.ViewerKeys(server_key, client_key)
     clock = SystemClock()
     if headless is None:
-        viewer.show(endpoint, timeout, clock, stream=stream, camera=camera, keys=keys)
+        trim_keys = None if control is None else TrimByKeys(control)
+        viewer.show(endpoint, timeout, clock, stream=stream, camera=camera, keys=keys, trim=trim_keys)
         return
     for header in viewer.headers(endpoint, headless, timeout, clock, stream=stream, camera=camera, keys=keys):
         typer.echo(json.dumps(header))

@@ -22,6 +22,7 @@ from stream.sinks.curve import read_public_key, read_secret_key
 from stream.sinks.planes import plane_view
 from stream.sinks.screen import Screen
 from stream.sinks.wire import Message, WireError, decode, subscription, topic_name
+from stream.viewer_trim import TrimByKeys
 
 _REDRAW_MS = 100
 """While no frame comes the window still redraws, so that the age it shows grows."""
@@ -68,8 +69,11 @@ def show(
     stream: str = "fused",
     camera: str | None = None,
     keys: ViewerKeys | None = None,
+    trim: TrimByKeys | None = None,
 ) -> None:
     """Show a stream and its age in a window until it is closed, or Q or Escape is pressed.
+
+    ``trim``: carries out the other keys, and what it says stands beside the age.
 
     Raises SourceError when nothing comes at first for ``timeout_s`` (later silence shows as a growing age),
     SinkError without a screen, UsageError for a bad endpoint or name, WireError for a message of another format.
@@ -83,7 +87,10 @@ def show(
         picture = decoder.decode(message)
         screen = Screen("view", f"Nightglass {endpoint}")
         try:
-            while screen.show(picture, _caption(message.header, clock.now_ns())):
+            while screen.show(picture, _caption(message.header, clock.now_ns(), "" if trim is None else trim.text)):
+                pressed = screen.keys()
+                if trim is not None:
+                    trim.press(pressed)
                 newer = receiver.receive_within(_REDRAW_MS)
                 if newer is not None:
                     message, picture = newer, decoder.decode(newer)
@@ -231,7 +238,8 @@ def _since_ms(header: dict[str, Any], field: str, now_ns: int) -> float | None:
     return round((now_ns - stamp) / 1e6, 1) if isinstance(stamp, int) else None
 
 
-def _caption(header: dict[str, Any], now_ns: int) -> str:
+def _caption(header: dict[str, Any], now_ns: int, beside: str) -> str:
     age = age_ms(header, now_ns)
     degraded = header.get("degraded", "none")
-    return ("recording" if age is None else f"{age:.0f} ms") + ("" if degraded == "none" else f"  {degraded}")
+    parts = ("recording" if age is None else f"{age:.0f} ms", "" if degraded == "none" else degraded, beside)
+    return "  ".join(part for part in parts if part)

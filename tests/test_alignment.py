@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.alignment.estimate import estimate
+from stream.alignment.footage import Footage
 from stream.alignment.overlay import overlay
 from stream.alignment.parameters import jacobian, near_identity, unlikely_part
-from stream.alignment.refine import fit
+from stream.alignment.refine import CAREFUL, Weighing, fit
 from stream.alignment.score import ACCEPT, Trust, evidence, judge
 from stream.alignment.search import centred, search
 from stream.alignment.structure import inside, structure_map
+from stream.alignment.telling import most_telling
 from stream.alignment.windows import WindowField, values_at, window_field
 from stream.homography import apply
 
@@ -199,3 +201,51 @@ def test_the_overlay_is_a_picture_of_both():
     picture = overlay(seen(infrared, to_infrared, INFRARED, 1), seen(visible, to_visible, VISIBLE, 2), between)
     assert picture.shape == (256, 640) and picture.dtype == np.uint8
     assert (picture[:, 320:] == 255).mean() > 0.005
+
+
+def test_frames_are_taken_where_each_shows_something_else():
+    left, right, both_weakly, nothing = [1.0, 0.0], [0.0, 1.0], [0.3, 0.3], [0.0, 0.0]
+    strengths = [np.array(one) for one in (nothing, left, left, both_weakly, nothing, right)]
+    assert most_telling(strengths, 2) in ([1, 5], [2, 5])
+    assert most_telling(strengths, 99) == [0, 1, 2, 3, 4, 5]
+
+
+def test_frames_that_show_the_same_are_taken_far_apart():
+    assert most_telling([np.ones(4)] * 9, 3) == [0, 4, 8]
+
+
+def test_of_footage_in_smoke_the_clear_frames_are_taken():
+    infrared, visible = drawn_scene(5)
+    to_infrared, to_visible, _ = cameras(1.0, 0.0)
+    clear = seen(visible, to_visible, VISIBLE, 2)
+    smoke = np.full_like(clear, 140)
+    frames = [clear if number in (3, 11) else smoke for number in range(16)]
+    footage = Footage([seen(infrared, to_infrared, INFRARED, 1)] * 16, frames)
+    assert set(footage.telling(2)) == {3, 11}
+
+
+def test_one_clear_frame_in_smoke_is_enough_for_the_map():
+    infrared, visible = drawn_scene(6)
+    to_infrared, to_visible, truth = cameras(1.1, -2.0)
+    rng = np.random.default_rng(1)
+    smoke = [rng.normal(140, 2, VISIBLE[::-1]).clip(0, 255).astype(np.uint8) for _ in range(30)]
+    smoke[13] = seen(visible, to_visible, VISIBLE, 2)
+    found = estimate([seen(infrared, to_infrared, INFRARED, 1)] * 30, smoke)
+    grid = np.stack(np.meshgrid(np.linspace(130, 350, 5), np.linspace(70, 200, 5)), -1).reshape(-1, 2)
+    assert found.accepted
+    assert np.linalg.norm(apply(found.homography, grid) - apply(truth, grid), axis=1).mean() < 1.0
+
+
+def test_a_loosened_prior_leaves_more_of_a_true_perspective():
+    centres = np.stack(np.meshgrid(np.arange(40, 600, 60.0), np.arange(40, 480, 60.0)), -1).reshape(-1, 2)
+    empty = np.zeros((len(centres), 33, 33), np.float32)
+    true = np.array([0, 0, 0, 0, 0, 0, 0.025, 0.0])
+    frame = WindowField(centres, empty, 320.0)
+    places = apply(near_identity(true, frame), centres) - centres
+    axis = np.arange(-16, 17)
+    dx, dy = axis[None, None, :] - places[:, 0, None, None], axis[None, :, None] - places[:, 1, None, None]
+    # Broad peaks, as of poor structure.
+    field = WindowField(centres, np.exp(-(dx**2 + dy**2) / 200).astype(np.float32), 320.0, overlap=4.0)
+    careful = fit(field, np.zeros(8), (6.0, 3.0), weighing=CAREFUL)
+    loosened = fit(field, np.zeros(8), (6.0, 3.0), weighing=Weighing(CAREFUL.sharpness, CAREFUL.place_variance_px, 3.0))
+    assert abs(loosened[6] - true[6]) < 0.7 * abs(careful[6] - true[6])

@@ -69,6 +69,22 @@ stream.viewer.show(sink.endpoint, 60.0, clock)
 """
 
 
+KEYS = """
+from stream.sinks.screen import Screen
+window = Screen("view", "keys")
+pressed = ""
+for _ in range(1500):
+    assert window.show(grey)
+    pressed += window.keys()
+    if len(pressed) >= 3:
+        break
+    clock.sleep_s(0.02)
+print(pressed, flush=True)
+sys.stdin.readline()  # the window stays while keys are released
+window.close()
+"""
+
+
 @contextmanager
 def screen(folder: Path) -> Iterator[str]:
     """An X server with its frame buffer in ``folder``, made if need be; its display's name."""
@@ -118,8 +134,8 @@ def program(code: str, display: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def showing(code: str, folder: Path, rgb: tuple[int, int, int]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A program of which the screen shows a colour, and that screen's folder.
+def showing(code: str, folder: Path, rgb: tuple[int, int, int]) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    """A program of which the screen shows a colour, that screen's name, and its folder.
 
     Six programs are tried: on a busy machine Qt now and then does not learn from a bare X server that its window is
     there, and then never draws (no request leaves it, for as long as it runs). A window manager maps windows again.
@@ -128,7 +144,7 @@ def showing(code: str, folder: Path, rgb: tuple[int, int, int]) -> Iterator[tupl
         own = folder / str(attempt)
         with screen(own) as display, program(code, display) as process:
             if shown(own, rgb, process):
-                yield process, own
+                yield process, display, own
                 return
     raise AssertionError(f"six programs, and none showed {rgb}")
 
@@ -145,7 +161,7 @@ def shown(folder: Path, rgb: tuple[int, int, int], process: subprocess.Popen[str
 
 
 def test_window_shows_grey_then_colour_and_closes(tmp_path: Path) -> None:
-    with showing(WINDOW, tmp_path, GREY) as (process, folder):
+    with showing(WINDOW, tmp_path, GREY) as (process, _, folder):
         assert process.stdout is not None and process.stdin is not None
         assert process.stdout.readline() == "shown\n"
         process.stdin.write("\n")
@@ -171,6 +187,14 @@ def test_a_lost_screen_is_a_sink_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_viewer_shows_the_stream_with_its_age(tmp_path: Path) -> None:
-    with showing(VIEWER, tmp_path, BLUE) as (_, folder):
+    with showing(VIEWER, tmp_path, BLUE) as (_, _, folder):
         white = (colours(folder) == 255).all(axis=2)
         assert white.sum() > 20  # the age's digits
+
+
+@pytest.mark.skipif(shutil.which("xdotool") is None, reason="needs xdotool (Debian: apt install xdotool)")
+def test_keys_pressed_in_the_window_come_back(tmp_path: Path) -> None:
+    with showing(KEYS, tmp_path, GREY) as (process, display, _):
+        press = ["xdotool", "search", "--name", "keys", "windowfocus", "key", "--delay", "200", "d", "plus", "k"]
+        subprocess.run(press, env={**os.environ, "DISPLAY": display}, check=True, timeout=60)
+        assert process.stdout is not None and process.stdout.readline().strip() == "d+k"

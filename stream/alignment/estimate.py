@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stream.alignment.footage import Footage, at_width
 from stream.alignment.parameters import displacements, near_identity, unlikely_part
-from stream.alignment.refine import fit
+from stream.alignment.refine import CAREFUL, Weighing, fit
 from stream.alignment.score import Trust, evidence, judge, split_px
 from stream.alignment.search import SCALES, search
 from stream.alignment.structure import Luma
@@ -21,7 +21,7 @@ SEARCH_WIDTHS = ((96, 0.84, np.inf), (144, 0.0, 0.84))
 """Widths of the coarse search, pixels, and the scales from and below which they hold: a visible field that is much
 smaller than the infrared one would have too few pixels left at the lower width."""
 
-SEARCH_FRAMES = 4
+SEARCH_FRAMES = 6
 CANDIDATES = 12
 """How many peaks of the coarse search are refined."""
 
@@ -31,7 +31,7 @@ class Level:
     """One resolution of the refinement: width of the smaller field, windows, and the radii of the fit, pixels.
 
     ``frames``: how many are looked at, at most. ``passes``: how often windows are correlated anew with the better
-    map. ``keep``: how many of the candidates go on to the next level.
+    map. ``keep``: how many of the candidates go on to the next level. ``weighing``: see ``refine``.
     """
 
     width_px: int
@@ -42,6 +42,7 @@ class Level:
     frames: int
     passes: int
     keep: int
+    weighing: Weighing = CAREFUL
 
 
 LEVELS = (
@@ -49,6 +50,17 @@ LEVELS = (
     Level(256, 64, 16, 32, (8.0, 4.0, 2.0), 4, 1, 2),
     Level(512, 96, 16, 48, (6.0, 3.0, 1.5), 8, 1, 1),
 )
+
+
+FINISH = Level(640, 64, 8, 32, (3.0, 1.5), 12, 1, 1)
+"""The last step, of a map that is accepted and so within a few pixels: smaller windows, more frames."""
+
+MANY_FRAMES = 4
+SURE = Weighing(6.0, 0.25, 3.0)
+"""How the last step weighs from so many frames on. What one frame shows by chance they do not all show, so less weight
+goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two. With a
+single frame the same makes the map worse.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,17 +108,24 @@ def estimate(infrared: Sequence[Luma], visible: Sequence[Luma]) -> Alignment:
     maps = _coarse(footage)
     best: list[Settled] = []
     for level in LEVELS:
-        frames = footage.spread(level.frames)
+        frames = footage.telling(level.frames)
         best = sorted((settle(footage, start, level, frames) for start in maps), key=lambda one: -one.evidence)
         maps = [one.homography for one in best[: level.keep]]
     level, winner = LEVELS[-1], best[0]
     scale = footage.infrared_size[0] / winner.width_px
     seen = trust_of(winner, level)
     score, reason = judge(seen)
-    residuals = _residuals(footage, winner, level, footage.spread(level.frames)) if not reason else []
-    return Alignment(
-        winner.homography, score, not reason, reason, footage.count, tuple(r * scale for r in residuals), seen
-    )
+    if reason:
+        return Alignment(winner.homography, score, False, reason, footage.count, (), seen)
+    finished = _finished(footage, winner.homography)
+    residuals = _residuals(footage, finished, level, footage.telling(level.frames))
+    return Alignment(finished, score, True, "", footage.count, tuple(r * scale for r in residuals), seen)
+
+
+def _finished(footage: Footage, homography: Matrix) -> Matrix:
+    frames = footage.telling(FINISH.frames)
+    weighing = SURE if len(frames) >= MANY_FRAMES else FINISH.weighing
+    return settle(footage, homography, replace(FINISH, weighing=weighing), frames).homography
 
 
 def trust_of(settled: Settled, level: Level) -> Trust:
@@ -118,7 +137,7 @@ def trust_of(settled: Settled, level: Level) -> Trust:
 
 def _coarse(footage: Footage) -> list[Matrix]:
     """Maps at full size from the coarse search."""
-    frames = footage.spread(SEARCH_FRAMES)
+    frames = footage.telling(SEARCH_FRAMES)
     found: list[tuple[float, Matrix]] = []
     for width_px, least, below in SEARCH_WIDTHS:
         infrared_work = at_width(footage.infrared_size, width_px)
@@ -155,7 +174,7 @@ def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int])
         if not len(field.centres):
             return Settled(homography, field, np.zeros(8), np.zeros(8), 0.0, infrared_work[0])
         so_far = unlikely_part(moved, field)
-        parameters = fit(field, so_far, level.sigmas_px)
+        parameters = fit(field, so_far, level.sigmas_px, weighing=level.weighing)
         # A window at c finds its like at c + d of the moved picture: the picture has to go back by d.
         better = np.linalg.inv(near_identity(parameters, field)) @ moved
         homography = np.linalg.inv(to_work) @ better @ np.linalg.inv(from_work)
@@ -165,13 +184,13 @@ def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int])
     return Settled(homography, field, parameters, so_far, seen, infrared_work[0])
 
 
-def _residuals(footage: Footage, settled: Settled, level: Level, frames: Sequence[int]) -> list[float]:
+def _residuals(footage: Footage, homography: Matrix, level: Level, frames: Sequence[int]) -> list[float]:
     """How far each frame by itself would put the windows from where all together do, working pixels."""
     found: list[float] = []
     if len(frames) < 2:
         return found
     for frame in frames:
-        alone = settle(footage, settled.homography, level, [frame])
+        alone = settle(footage, homography, level, [frame])
         centres = alone.field.centres
         moved = apply(near_identity(alone.parameters, alone.field), centres)
         found.append(float(np.sqrt(np.mean(np.sum((moved - centres) ** 2, axis=1)))))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.alignment.structure import Luma, Plane, StructureMap, shrink, structure_map
+from stream.alignment.telling import block_strengths, most_telling
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+
+TELLING_WIDTH = 160
+"""Width at which it is looked how much a frame shows, pixels."""
 
 
 class Footage:
@@ -29,12 +34,15 @@ class Footage:
         self.visible_size: Size = (visible[0].shape[1], visible[0].shape[0])
         self.count = len(infrared)
         self._frames = {"infrared": infrared, "visible": visible}
+        self._strengths: list[NDArray[np.float64]] | None = None
         self._shrunk: dict[tuple[str, int, Size], Plane] = {}
         self._structure: dict[tuple[int, Size], StructureMap] = {}
 
-    def spread(self, count: int) -> list[int]:
-        """Numbers of at most ``count`` frames, evenly spread over all."""
-        return sorted(set(np.linspace(0, self.count - 1, min(count, self.count)).round().astype(int).tolist()))
+    def telling(self, count: int) -> list[int]:
+        """Numbers of at most ``count`` frames, those that show most (see ``telling``)."""
+        if self._strengths is None:
+            self._strengths = [self._strengths_of(index) for index in range(self.count)]
+        return most_telling(self._strengths, count)
 
     def infrared_at(self, index: int, size: Size) -> Plane:
         """An infrared frame in another size, float32 (H, W), 0..255."""
@@ -50,6 +58,13 @@ class Footage:
         if key not in self._structure:
             self._structure[key] = structure_map(self.infrared_at(index, size))
         return self._structure[key]
+
+    def _strengths_of(self, index: int) -> NDArray[np.float64]:
+        both = [
+            block_strengths(structure_map(self._at(side, index, at_width(size, TELLING_WIDTH))))
+            for side, size in (("infrared", self.infrared_size), ("visible", self.visible_size))
+        ]
+        return np.concatenate(both)
 
     def _at(self, side: str, index: int, size: Size) -> Plane:
         key = (side, index, size)

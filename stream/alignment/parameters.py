@@ -59,9 +59,12 @@ def jacobian(field: WindowField) -> NDArray[np.float64]:
     return np.stack([along_x, along_y], axis=1) * field.half_width_px
 
 
-def prior() -> NDArray[np.float64]:
-    """Inverse covariance of the eight parameters before anything is seen, float64 (8, 8)."""
-    affine, perspective = AFFINE_PRIOR**-2, PERSPECTIVE_PRIOR**-2
+def prior(loosened: float = 1.0) -> NDArray[np.float64]:
+    """Inverse covariance of the eight parameters before anything is seen, float64 (8, 8).
+
+    ``loosened``: by which factor the unlikely four may be larger than expected, above 0.
+    """
+    affine, perspective = (AFFINE_PRIOR * loosened) ** -2, (PERSPECTIVE_PRIOR * loosened) ** -2
     return np.diag([1e-3, 1e-3, 1e-3, 1e-3, affine, affine, perspective, perspective])
 
 

@@ -8,6 +8,7 @@ Fitting by Regularized Landmark Mean-Shift, IJCV 2011).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,32 @@ from stream.alignment.parameters import jacobian, prior
 from stream.alignment.structure import Plane
 from stream.alignment.windows import Parameters, WindowField, values_at
 
-SHARPNESS = 3.0
-"""How strongly a window prefers its best place: weights are exp(SHARPNESS x correlation / its own spread)."""
 
-PLACE_VARIANCE_PX = 0.5
-"""Least variance of a window's place: things at another distance and edges of heat beside those of light."""
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How far windows are believed.
+
+    ``sharpness``: how strongly a window prefers its best place: weights are exp(sharpness x correlation / its own
+    spread). ``place_variance_px``: least variance of a window's place, square pixels: things at another distance, and
+    edges of heat beside those of light. ``loosened``: see ``parameters.prior``.
+    """
+
+    sharpness: float
+    place_variance_px: float
+    loosened: float
 
 
-def fit(field: WindowField, so_far: Parameters, sigmas_px: Sequence[float], steps: int = 4) -> Parameters:
+CAREFUL = Weighing(3.0, 0.5, 1.0)
+"""For a map that may still be wrong: a window's second best place counts, too."""
+
+
+def fit(
+    field: WindowField,
+    so_far: Parameters,
+    sigmas_px: Sequence[float],
+    steps: int = 4,
+    weighing: Weighing = CAREFUL,
+) -> Parameters:
     """Fit the displacement of all windows by one homography near identity, from wide to narrow.
 
     ``so_far``: what the map that the field was made with has of the unlikely parameters (see ``unlikely_part``).
@@ -33,11 +52,11 @@ def fit(field: WindowField, so_far: Parameters, sigmas_px: Sequence[float], step
     parameters = np.zeros(8)
     if not len(field.centres):
         return parameters
-    weights = _place_weights(field)
+    weights = _place_weights(field, weighing.sharpness)
     reach = field.reach
     axis = np.arange(-reach, reach + 1, dtype=np.float64)
-    basis = jacobian(field)
-    unlikely = prior()
+    basis, least = jacobian(field), weighing.place_variance_px
+    unlikely = prior(weighing.loosened)
     for sigma_px in sigmas_px:
         for _ in range(steps):
             expected = basis @ parameters
@@ -52,7 +71,7 @@ def fit(field: WindowField, so_far: Parameters, sigmas_px: Sequence[float], step
             xx = (across * dx**2).sum(axis=1) / mass - mean_x**2
             yy = (down * dy**2).sum(axis=1) / mass - mean_y**2
             xy = np.einsum("nyx,ny,nx->n", local, dy, dx, optimize=True) / mass - mean_x * mean_y
-            information, pull = _without_kernel(np.stack([mean_x, mean_y], 1), xx, yy, xy, sigma_px)
+            information, pull = _without_kernel(np.stack([mean_x, mean_y], 1), xx + least, yy + least, xy, sigma_px)
             information, pull = information * trusted[:, None, None], pull * trusted[:, None]
             normal = np.einsum("nai,nab,nbj->ij", basis, information, basis, optimize=True) + unlikely
             side = np.einsum("nai,na->i", basis, pull, optimize=True) - unlikely @ (parameters + so_far)
@@ -60,11 +79,11 @@ def fit(field: WindowField, so_far: Parameters, sigmas_px: Sequence[float], step
     return parameters
 
 
-def _place_weights(field: WindowField) -> Plane:
+def _place_weights(field: WindowField, sharpness: float) -> Plane:
     flat = field.surfaces.reshape(len(field.surfaces), -1)
     spread = flat.std(axis=1) + 0.02
     peak = flat.max(axis=1)
-    return np.exp(SHARPNESS * (field.surfaces - peak[:, None, None]) / spread[:, None, None]).astype(np.float32)
+    return np.exp(sharpness * (field.surfaces - peak[:, None, None]) / spread[:, None, None]).astype(np.float32)
 
 
 def _reliability(field: WindowField, places_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,7 +107,7 @@ def _without_kernel(
     (A + 1 / sigma^2)^-1 A m: the kernel is taken off again, so that a window without opinion weighs nothing.
     """
     covariance = np.empty((len(xx), 2, 2))
-    covariance[:, 0, 0], covariance[:, 1, 1] = xx + PLACE_VARIANCE_PX, yy + PLACE_VARIANCE_PX
+    covariance[:, 0, 0], covariance[:, 1, 1] = xx, yy
     covariance[:, 0, 1] = covariance[:, 1, 0] = xy
     values, vectors = np.linalg.eigh(np.linalg.inv(covariance))
     own = np.maximum(values - 1 / sigma_px**2, 0.0)

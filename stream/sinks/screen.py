@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,7 @@ class Screen:
             [sys.executable, "-P", str(Path(screen_process.__file__)), title],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,  # so that what comes after the first line is not kept where ``keys`` does not look
             stderr=subprocess.DEVNULL,  # Qt complains of fonts it does not need
         )
         assert self._process.stdout is not None
@@ -40,6 +43,17 @@ class Screen:
         if answer != "ready":
             self.close()
             raise SinkError(f"{name}: {answer or 'the window could not be opened; look at it with view --headless N'}")
+
+    def keys(self) -> str:
+        """Keys pressed since the last call, in their order; "" without any. Never waits."""
+        assert self._process.stdout is not None
+        pressed = ""
+        while select.select([self._process.stdout], [], [], 0)[0]:
+            more = os.read(self._process.stdout.fileno(), 4096)
+            if not more:
+                break  # the window is gone, which the next picture says
+            pressed += more.decode("ascii", "replace")
+        return pressed
 
     def show(self, picture: Picture, caption: str = "") -> bool:
         """Show a picture, with a line of text over it. False once the user has closed the window.
@@ -51,8 +65,7 @@ class Screen:
         header = screen_process.HEADER.pack(picture.height, picture.width, 1 if pixels.ndim == 2 else 3, len(text))
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(header + text + pixels.tobytes())
-            self._process.stdin.flush()
+            self._write(header + text + pixels.tobytes())
         except BrokenPipeError:
             status = self._process.wait()
             if status != 0:
@@ -61,6 +74,12 @@ class Screen:
                 ) from None
             return False
         return True
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        left = memoryview(data)
+        while left:  # a pipe without a buffer takes what it has room for
+            left = left[self._process.stdin.write(left) :]
 
     def close(self) -> None:
         """Close the window; may be called twice."""

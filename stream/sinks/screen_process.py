@@ -4,7 +4,8 @@ It is a process of its own because OpenCV's window hangs for ever where PyAV was
 X client library of their own), and because its Qt ends the process when the X server goes.
 
 Input: for each picture ``HEADER`` (height, width, channels, length of the caption), the caption (UTF-8), and the
-pixels (grey, or BGR). Output: one line, ``ready`` or what is wrong. It ends when its input does, or when the user
+pixels (grey, or BGR). Output: one line, ``ready`` or what is wrong; then the keys that are pressed, a
+byte each (printable ASCII). It ends when its input does, or when the user
 closes the window or presses Q or Escape.
 """
 
@@ -55,8 +56,11 @@ def main(title: str) -> None:
                 size = (width, height)
                 cv2.resizeWindow(title, width, height)
             cv2.imshow(title, pixels)
-        if cv2.waitKey(1) in _KEYS_THAT_END:
+        key = cv2.waitKey(1)
+        if key in _KEYS_THAT_END:
             break
+        if 32 < key < 127:
+            print(chr(key), end="", flush=True)
         try:
             closed = size is not None and cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1
         except cv2.error:  # some versions of OpenCV know nothing any more of a window the user has closed
