@@ -28,8 +28,8 @@ AREA = (2 * REACH + 1) ** 2
 RESTING = f32(1.5)
 MOVING = f32(4.0)
 """Change of the 5x5 mean, in grey levels, up to which a place rests, and from which it moves."""
-SLOW = f32(0.07)
-"""Share of the new picture that a resting place's mean takes: a memory of about 14 frames."""
+SLOW = f32(0.08)
+"""Share of the new picture that a resting place's mean takes: a memory of about 12 frames."""
 
 
 # Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)

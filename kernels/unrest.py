@@ -26,7 +26,7 @@ ENOUGH = 50
 CALMER = 0.98
 """The fused picture is to be a little calmer than its less steady source."""
 
-FIRST_KEPT, LEAST_KEPT = 0.7, 0.05
+FIRST_KEPT, LEAST_KEPT = 0.5, 0.05
 """What is kept at first, and at least, of a picture's difference to the mean of those before it."""
 
 Plane = NDArray[np.uint8]

@@ -294,7 +294,9 @@ def test_a_teacher_is_trained_and_teaches(tiny: Path, tmp_path: Path):
     on = StudentRunConfig(run=tmp_path / "on", start=tmp_path / "s" / "stream.safetensors", **settings)
     further, _ = load_student(train_student(on, tiny))
     assert any(not torch.equal(a, b) for a, b in zip(taught.parameters(), further.parameters(), strict=True))
-    wrong = StudentRunConfig(run=tmp_path / "no", preset="hd", start=tmp_path / "s" / "stream.safetensors", **settings)
+    wrong = StudentRunConfig(
+        run=tmp_path / "no", preset="tiny", start=tmp_path / "s" / "stream.safetensors", **settings
+    )
     with pytest.raises(ValueError, match="key 'preset'"):
         train_student(wrong, tiny)
 

@@ -340,7 +340,7 @@ class Killed(Exception):
 def test_a_resumed_run_ends_as_an_uninterrupted_one(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def config(name: str) -> StudentRunConfig:
         settings = {"steps": 6, "batch": 3, "crop_px": 64, "checkpoint_every": 3, "warmup_steps": 2, "clean_share": 0.5}
-        return StudentRunConfig(preset="hd", run=tmp_path / name, threads=1, partners=1, **settings)
+        return StudentRunConfig(preset="tiny", run=tmp_path / name, threads=1, partners=1, **settings)
 
     whole = load_file(train_student(config("whole"), small_data))
 
@@ -358,7 +358,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(small_data: Path, tmp_path: 
 
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    fresh = make_student("hd").state_dict()
+    fresh = make_student("tiny").state_dict()
     assert not all(torch.equal(whole[name], fresh[name]) for name in whole), "nothing was learned"
     curves = [json.loads(line) for line in (tmp_path / "cut" / "curves.jsonl").read_text().splitlines()]
     assert [line["step"] for line in curves] == [0, 3]
