@@ -2,9 +2,10 @@
 
 import sys
 
-from stream.startup import hold_garbage
+from stream.startup import hold_garbage, one_thread_for_algebra
 
 if __name__ == "__main__":
+    one_thread_for_algebra()
     hold_garbage()
     from stream.cli import main
 

@@ -14,7 +14,7 @@ import typer
 from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
 from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
-from stream.startup import hold_garbage, release_garbage
+from stream.startup import hold_garbage, one_thread_for_algebra, release_garbage
 
 log = logging.getLogger("nightglass")
 
@@ -240,6 +240,7 @@ def bench(
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; every expected error is one line on the standard error stream."""
+    one_thread_for_algebra()
     hold_garbage()
     from models.engines.base import EngineError
 
