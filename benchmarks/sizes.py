@@ -4,7 +4,7 @@
 
 The recordings are scaled (up, mostly) to each size and encoded anew; without any they are the simulator's night street.
 A conversion of ``frames`` frames is timed from the start of its process to its end, in turns with FFmpeg's. The plots
-need matplotlib (the ``dev`` extra); ``--from sizes.json --plots FOLDER`` draws them from figures that are there.
+need matplotlib (the ``train`` extra); ``--from sizes.json --plots FOLDER`` draws them from figures that are there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def scaled(source: Path, target: Path, size: tuple[int, int], frames: int) -> Pa
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for number, frame in enumerate(islice(_over_and_over(source), frames)):
             fitted = frame.reformat(*size, format="yuv420p")
-            fitted.pts, fitted.time_base = number, 1 / stream.rate
+            fitted.pts, fitted.time_base = number, Fraction(1, RATE_HZ)
             out.mux(stream.encode(fitted))
         out.mux(stream.encode(None))
     return target
