@@ -306,12 +306,12 @@ def test_a_map_is_searched_on_request_though_nothing_was_knocked(monitor):
 
 def test_missing_and_frozen_pictures_and_a_moving_map_are_not_looked_at(monitor):
     looked(monitor, views(), 1, np.eye(3))
-    until(lambda: monitor._idle)
+    until(lambda: monitor._desk._idle)
     before = monitor.report()["looks"]
     for degraded in ("infrared_missing", "visible_missing", "infrared_frozen"):
         monitor.offer(prepared(*views(), degraded), np.eye(3))
     monitor.offer(prepared(*views()), None)
-    assert monitor._idle and monitor.report()["looks"] == before
+    assert monitor._desk._idle and monitor.report()["looks"] == before
 
 
 def test_without_a_monitor_there_is_nothing_to_say():

@@ -23,6 +23,7 @@ from stream.frames import AlignmentNote, Frame
 from stream.fusion import Prepared
 from stream.homography import Matrix
 from stream.normalize import Normalizer
+from stream.pipeline.desk import Desk
 from stream.stats import Distribution
 
 if TYPE_CHECKING:
@@ -49,13 +50,9 @@ class AlignmentMonitor:
         self._config = config
         self._normalizer = Normalizer(normalize.model_copy(update={"smoothing_s": 0.0}))
         self._clock = clock
-        self._changed = threading.Condition()
-        self._job: _Job | None = None
-        self._idle = False
+        self._desk: Desk[_Job] = Desk(config.monitor_s or 0.0)
         self._asked = False
-        self._stopping = False
         self._calibration: Calibration | None = None
-        self._last_ns: int | None = None
         self._estimator: ApartEstimator | None = None
         self._note: AlignmentNote | None = None
         self._offset_px: float | None = None
@@ -70,9 +67,7 @@ class AlignmentMonitor:
 
     def stop(self) -> None:
         """End the thread and wait for it."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._desk.stop()
         if self._estimator is not None:
             self._estimator.stop()
         if self._thread.ident is not None:
@@ -91,22 +86,19 @@ class AlignmentMonitor:
         Pairs in which a camera is missing or frozen are not looked at.
         """
         pair, now_ns = prepared.pair, self._clock.monotonic_ns()
-        if not self._idle or settled is None or pair.degraded != "none" or not self._is_due(now_ns):
+        if settled is None or pair.degraded != "none" or not self._desk.wants(now_ns):
             return
         if pair.infrared is None or prepared.visible is None:
             return
         # Copies: the decoder's memory goes back to it.
         infrared = replace(pair.infrared, luma=pair.infrared.luma.copy(), chroma=None)
-        with self._changed:
-            self._last_ns, self._idle = now_ns, False
-            self._job = _Job(infrared, prepared.visible.copy(), settled, trimmed)
-            self._changed.notify_all()
+        self._desk.put(_Job(infrared, prepared.visible.copy(), settled, trimmed), now_ns)
 
     def take_calibration(self) -> Calibration | None:
         """A new calibration to go over to, once."""
         if self._calibration is None:
             return None
-        with self._changed:
+        with self._desk.changed:
             taken, self._calibration = self._calibration, None
         return taken
 
@@ -114,13 +106,13 @@ class AlignmentMonitor:
         """Search for the map as soon as enough has been looked at, whether or not a camera seems to be knocked; False
         where nothing is looked at.
         """
-        with self._changed:
+        with self._desk.changed:
             self._asked = self._note is not None
             return self._asked
 
     def report(self) -> dict[str, Any] | None:
         """Counters and the last look for status and report; None without a monitor."""
-        with self._changed:
+        with self._desk.changed:
             note = self._note
             if note is None:
                 return None
@@ -133,9 +125,6 @@ class AlignmentMonitor:
                 "look_ms": self._look_ms.summary(),
             }
 
-    def _is_due(self, now_ns: int) -> bool:
-        return self._last_ns is None or now_ns - self._last_ns >= (self._config.monitor_s or 0) * 1e9
-
     def _run(self) -> None:
         try:
             # OpenCV: live fusion does not need it otherwise.
@@ -147,21 +136,13 @@ class AlignmentMonitor:
         session, self._estimator = Session(), ApartEstimator()
         self._note = session.note
         try:
-            while (job := self._next()) is not None:
+            while (job := self._desk.take()) is not None:
                 self._look(session, job)
         finally:
             # Also after a defect of ours, which the thread ends with: nothing more is known then.
-            if not self._stopping:
+            if not self._desk.stopping:
                 log.error("the alignment is no longer watched: its thread has failed")
                 self._note = None
-
-    def _next(self) -> _Job | None:
-        with self._changed:
-            self._idle = True
-            self._changed.wait_for(lambda: self._job is not None or self._stopping)
-            job, self._job = self._job, None
-            self._idle = False
-            return None if self._stopping else job
 
     def _look(self, session: Session, job: _Job) -> None:
         began_ns = self._clock.thread_cpu_ns()
@@ -169,7 +150,7 @@ class AlignmentMonitor:
         apply_lut(job.infrared.luma, self._normalizer.lut(job.infrared), infrared)
         before = session.watch.state
         knocked = session.look(infrared, job.visible, job.matrix, job.trimmed)
-        with self._changed:
+        with self._desk.changed:
             self._counts["looks"] += 1
             self._look_ms.add((self._clock.thread_cpu_ns() - began_ns) / 1e6)
             asked = self._asked
@@ -178,21 +159,21 @@ class AlignmentMonitor:
         elif before == "knocked" and session.watch.state == "aligned":
             log.warning("the cameras are where they were before the knock: infrared lies on visible again")
         self._publish(session)
-        if not self._stopping and session.wants_search(asked, self._config.on_knock == "recalibrate"):
+        if not self._desk.stopping and session.wants_search(asked, self._config.on_knock == "recalibrate"):
             self._search(session, asked)
             self._publish(session)
 
     def _publish(self, session: Session) -> None:
-        with self._changed:
+        with self._desk.changed:
             self._note, self._offset_px = session.note, session.watch.offset_px
 
     def _search(self, session: Session, asked: bool) -> None:
         assert self._estimator is not None
         found = session.search(self._estimator)
-        if self._stopping:
+        if self._desk.stopping:
             return
         known = session.watch.state == "knocked"
-        with self._changed:
+        with self._desk.changed:
             self._counts["searches"] += 1
             self._counts["refused"] += int(found.homography is None)
             self._asked = self._asked and not asked
@@ -220,7 +201,7 @@ class AlignmentMonitor:
             calibration = Calibration(found.homography, *sizes, "structure", score=round(found.score, 3), date=today)
         except CalibrationError as error:
             log.warning("no new alignment found, the present one stays: %s", error)
-            with self._changed:
+            with self._desk.changed:
                 self._counts["refused"] += 1
             return
         log.warning(
@@ -229,12 +210,12 @@ class AlignmentMonitor:
             found.score,
             found.moved_px,
         )
-        with self._changed:
+        with self._desk.changed:
             self._counts["recalibrations"] += 1
             self._calibration = calibration
 
     def _say_knocked(self, what: str) -> None:
-        with self._changed:
+        with self._desk.changed:
             self._counts["knocks"] += 1
         then = (
             "looking for the new alignment"

@@ -15,12 +15,14 @@ from typing import Any
 from stream.clock import Clock
 from stream.frames import Frame, TimingNote
 from stream.homography import Matrix
+from stream.pipeline.desk import Desk
 from stream.sources.base import Role
 from stream.stats import Distribution
 from stream.sync.motion import Thumbnail, as_seen, as_seen_by
 from stream.sync.offset_estimate import LEAST_S, estimate_offset
 from stream.sync.recent import Glimpser, Recent
-from stream.sync.watch import OffsetWatch, Slew
+from stream.sync.slew import Slew
+from stream.sync.watch import OffsetWatch
 
 log = logging.getLogger("nightglass")
 
@@ -63,14 +65,10 @@ class Timekeeper:
         self._watch = OffsetWatch(0.0, fixed)
         self._slew = Slew(0)
         self._target_ns = 0
-        self._changed = threading.Condition()
+        self._desk: Desk[_Job] = Desk(every_s)
         self._glimpsers: dict[Role, Glimpser] = {"infrared": Glimpser(), "visible": Glimpser()}
         self._recent: dict[Role, Recent] = {"infrared": Recent(), "visible": Recent()}
         self._placing: _Placing | None = None
-        self._job: _Job | None = None
-        self._idle = False
-        self._stopping = False
-        self._last_ns: int | None = None
         self._counts: Counter[str] = Counter(dict.fromkeys(("estimates", "refused", "moves"), 0))
         self._estimate_ms = Distribution()
         self._glimpse_ms = Distribution()
@@ -91,9 +89,7 @@ class Timekeeper:
 
     def stop(self) -> None:
         """End the thread and wait for it: at most one estimate long."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._desk.stop()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -102,14 +98,14 @@ class Timekeeper:
         if not self.active or frame.name is not None:
             return
         recent = self._recent[role]
-        with self._changed:
+        with self._desk.changed:
             if not recent.wants(frame.capture_ns, frame.clock):
                 return
         began_ns = self._clock.thread_cpu_ns()
         picture = self._glimpsers[role].glimpse(frame.luma)
         if picture is None:
             return
-        with self._changed:
+        with self._desk.changed:
             recent.add(frame.capture_ns, picture)
             self._glimpse_ms.add((self._clock.thread_cpu_ns() - began_ns) / 1e6)
             self._begin_if_due()
@@ -140,7 +136,7 @@ class Timekeeper:
         """Counters and what is known, for status and report; None where no estimates are made."""
         if self._every_s == 0 or self._thread.ident is None:
             return None
-        with self._changed:
+        with self._desk.changed:
             watch = self._watch
             return {
                 "state": watch.state,
@@ -156,33 +152,20 @@ class Timekeeper:
         """Called with the lock held."""
         now_ns = self._clock.monotonic_ns()
         placing = self._placing
-        if not self._idle or placing is None or not self._is_due(now_ns):
+        if placing is None or not self._desk.wants(now_ns):
             return
         if min(recent.span_s for recent in self._recent.values()) < ENOUGH_S:
             return
-        self._last_ns, self._idle = now_ns, False
-        self._job = _Job(self._recent["infrared"].all(), self._recent["visible"].all(), placing)
-        self._changed.notify_all()
-
-    def _is_due(self, now_ns: int) -> bool:
-        return self._last_ns is None or now_ns - self._last_ns >= self._every_s * 1e9
+        self._desk.put(_Job(self._recent["infrared"].all(), self._recent["visible"].all(), placing), now_ns)
 
     def _run(self) -> None:
         try:
-            while (job := self._next()) is not None:
+            while (job := self._desk.take()) is not None:
                 self._estimate(job)
         finally:
             # Also after a defect of ours, which the thread ends with: the offset then stays where it is.
-            if not self._stopping:
+            if not self._desk.stopping:
                 log.error("the time between the cameras is no longer watched: its thread has failed")
-
-    def _next(self) -> _Job | None:
-        with self._changed:
-            self._idle = True
-            self._changed.wait_for(lambda: self._job is not None or self._stopping)
-            job, self._job = self._job, None
-            self._idle = False
-            return None if self._stopping else job
 
     def _estimate(self, job: _Job) -> None:
         began_ns = self._clock.thread_cpu_ns()
@@ -194,7 +177,7 @@ class Timekeeper:
         placing = job.placing
         seen = as_seen_by(infrared, placing.matrix, placing.infrared_size, placing.visible_size)
         found = estimate_offset(seen, visible, self._watch.target_s)
-        with self._changed:
+        with self._desk.changed:
             news = self._watch.push(found, self._clock.monotonic_ns() / 1e9)
             self._counts["estimates"] += 1
             self._counts["refused"] += int(not found.accepted)
