@@ -23,17 +23,15 @@ from typing import Any
 import yaml
 import zmq
 
-from stream.benchmarking.facts import machine_facts
+from stream.benchmarking.facts import ROOT, machine_facts
 from stream.benchmarking.inputs import write_pair
 from stream.clock import Clock, SystemClock
 from stream.sinks.wire import decode
 from stream.sources.base import Role
 
-ROOT = Path(__file__).resolve().parents[1]
 RECORDED_FRAMES = 450
 _FIRST_WITHIN_S = 120.0
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass

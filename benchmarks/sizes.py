@@ -117,7 +117,8 @@ def draw(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     axes.grid(linewidth=0.4)
     axes.legend(fontsize=8)
     # Without the version of matplotlib: the same figures are the same file.
-    figure.savefig(folder / "throughput.png", dpi=90, metadata={"Software": None})
+    as_file: dict[str, Any] = {"dpi": 90, "metadata": {"Software": None}}
+    figure.savefig(folder / "throughput.png", **as_file)
 
     stages = [row["conversion"]["nightglass"]["report"]["stage_ms"] for row in rows]
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -133,7 +134,7 @@ def draw(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     axes.legend(fontsize=8)
     axes.grid(axis="y", linewidth=0.4)
     axes.set_axisbelow(True)
-    figure.savefig(folder / "stages.png", dpi=90, metadata={"Software": None})
+    figure.savefig(folder / "stages.png", **as_file)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.layers import whole_windows
+
 WINDOW_PX = 4
 """Side of the windows of queries, and of what the channels' gates average over."""
 
@@ -121,7 +123,5 @@ class PairedCrossFusion(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Joined features."""
         height, width = x.shape[-2:]
-        right, below = -width % WINDOW_PX, -height % WINDOW_PX
-        if right or below:
-            x = F.pad(x, (0, right, 0, below), mode="replicate")
+        x = whole_windows(x, WINDOW_PX)
         return self.join(torch.cat([self.gate(x), self.attention(x)], dim=1)[..., :height, :width])

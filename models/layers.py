@@ -50,6 +50,12 @@ def twice(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
+def whole_windows(x: Tensor, side: int) -> Tensor:
+    """(B, dim, H, W) with its right and lower edges repeated up to whole windows of ``side``."""
+    right, below = -x.shape[-1] % side, -x.shape[-2] % side
+    return F.pad(x, (0, right, 0, below), mode="replicate") if right or below else x
+
+
 def blended(maps: Tensor, infrared: Tensor, visible: Tensor) -> Tensor:
     """The fused luma (B, 1, H, W): two gains and a residual (B, 3, H, W) applied to the lumas (B, 1, H, W)."""
     return maps[:, 0:1] * infrared + maps[:, 1:2] * visible + maps[:, 2:3]
@@ -170,10 +176,7 @@ class CrossFusion(nn.Module):
     def forward(self, infrared: Tensor, visible: Tensor) -> Tensor:
         """Joined features, (B, out, H, W)."""
         height, width = infrared.shape[-2:]
-        right, below = -width % self.window_px, -height % self.window_px
-        if right or below:
-            infrared = F.pad(infrared, (0, right, 0, below), mode="replicate")
-            visible = F.pad(visible, (0, right, 0, below), mode="replicate")
+        infrared, visible = (whole_windows(x, self.window_px) for x in (infrared, visible))
         a = self.gate_infrared(infrared, visible) + self.ask_visible(infrared, visible)
         b = self.gate_visible(visible, infrared) + self.ask_infrared(visible, infrared)
         return self.join(torch.cat([a, b], dim=1)[..., :height, :width])

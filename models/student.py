@@ -203,11 +203,11 @@ class Student(nn.Module):
         ``steer``: (B, code + 1), a code and in the last place its share in 0..1, the rest being the picture's own code.
         So a video is steered by a code that is smoothed in time: what one frame says of itself jumps.
         """
-        eighth = F.relu(self.descend(packed))
-        sixteenth = F.relu(self.coarse(eighth))
-        code = self.read(torch.cat([_mean(eighth), _mean(sixteenth), _mean(self.probes(packed))], dim=1))
-        seen = (eighth, sixteenth, self.bands(packed))
-        _, severity = self.judged(torch.cat([mean_and_size(features) for features in seen], dim=1))
+        eighth, sixteenth = self._descended(packed)
+        seen = [mean_and_size(features) for features in (eighth, sixteenth, self.bands(packed))]
+        means = [summary.chunk(2, dim=1)[0] for summary in seen[:2]]
+        code = self.read(torch.cat([*means, _mean(self.probes(packed))], dim=1))
+        _, severity = self.judged(torch.cat(seen, dim=1))
         followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         sixteenth = sixteenth + self.cross(sixteenth)
         sixteenth = F.relu(self.modulate(self.context(sixteenth), followed))
@@ -230,8 +230,12 @@ class Student(nn.Module):
 
     def coarse_summary(self, packed: Tensor) -> Tensor:
         """``mean_and_size`` of the coarse features of unshuffled lumas, (B, features): what ``judged`` wants first."""
+        return torch.cat([mean_and_size(features) for features in self._descended(packed)], dim=1)
+
+    def _descended(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """Features at 1/8 and at 1/16, before the modalities meet."""
         eighth = F.relu(self.descend(packed))
-        return torch.cat([mean_and_size(eighth), mean_and_size(F.relu(self.coarse(eighth)))], dim=1)
+        return eighth, F.relu(self.coarse(eighth))
 
     def forward(self, infrared: Tensor, visible: Tensor, steer: Tensor | None = None) -> StudentOutput:
         """Fuse lumas (B, 1, H, W) in 0..1, ``steer`` as for ``trunk``.

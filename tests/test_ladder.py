@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.sync.ladder import EARLIEST_S, GLIDE, LATEST_S, CommonRung, Ladder
+from stream.sync.ladder import EARLIEST_S, LATEST_S, CommonRung, Ladder
 from stream.sync.offset import OffsetEstimator
+from stream.sync.slew import SLEW
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -42,7 +43,7 @@ def test_with_sender_reports_captures_come_to_be_true_and_never_go_back(delays_m
     first = clocks.index("ntp")
     assert set(clocks[:first]) <= {"rtp"} and set(clocks[first:]) == {"ntp"}
     # 0.3 s at a tenth of the time take three seconds.
-    assert first <= reports_from + round(0.3 / GLIDE * S / PERIOD_NS) + 2
+    assert first <= reports_from + round(0.3 / SLEW * S / PERIOD_NS) + 2
     assert all(abs(capture_ns - true_ns) <= MS for capture_ns, _, true_ns in got[first:])
 
 
@@ -85,7 +86,7 @@ def test_of_two_network_cameras_both_go_by_their_own_clocks_or_neither():
     assert abs(one - true_ns) <= MS and abs(other - true_ns) <= MS
     assert seen[199][0][0] - seen[199][2] == 50 * MS and seen[199][1][0] - seen[199][2] == 180 * MS
     steps = [b[0][0] - a[0][0] for a, b in pairwise(seen)]
-    assert all(abs(step - PERIOD_NS) <= GLIDE * PERIOD_NS + 1 for step in steps), "it must glide"
+    assert all(abs(step - PERIOD_NS) <= SLEW * PERIOD_NS + 1 for step in steps), "it must glide"
 
 
 def test_a_camera_beside_a_recording_goes_by_its_own_clock():

@@ -25,7 +25,8 @@ from stream.sources.decode import TELLS_SENDER_TIME
 from stream.sources.network import NetworkSource
 from stream.sources.opening import open_source
 from stream.sources.retry import RetryingSource, SourceState
-from stream.sync.ladder import GLIDE, CommonRung
+from stream.sync.ladder import CommonRung
+from stream.sync.slew import SLEW
 
 StartServer = Callable[..., RtspServer]
 ROLES: dict[str, Role] = {"/ir": "infrared", "/vi": "visible"}
@@ -85,7 +86,7 @@ def test_sender_reports_bring_the_cameras_own_clock(rtsp_server: StartServer, tr
     assert min(steps_ns) > 0
     # The server's first report may be some tens of milliseconds beside its next: that is followed slowly.
     own_ns = [(b.pts_s - a.pts_s) * 1e9 for a, b in pairwise(frames[-30:])]
-    assert steps_ns[-29:] == pytest.approx(own_ns, rel=1.01 * GLIDE, abs=1_000_000)
+    assert steps_ns[-29:] == pytest.approx(own_ns, rel=1.01 * SLEW, abs=1_000_000)
     assert all(0 <= age_ns < 2_000_000_000 for age_ns in ages_ns)
 
 

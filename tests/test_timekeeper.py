@@ -23,7 +23,8 @@ from stream.sync.motion import Views, thumbnail
 from stream.sync.offset_estimate import Evidence, OffsetEstimate, estimate_offset
 from stream.sync.pairing import Synchronizer
 from stream.sync.recent import KEPT_S, LONGEST_GAP_S, MOST_HZ, Glimpser, Recent
-from stream.sync.watch import AGREE, BLIND, FORGOTTEN_S, FRESH_S, SLEW, STAY, SURE, OffsetWatch, Slew
+from stream.sync.slew import SLEW, Slew
+from stream.sync.watch import AGREE, BLIND, FORGOTTEN_S, FRESH_S, STAY, SURE, OffsetWatch
 
 SPAN_S = 1 / 30
 REFUSED = OffsetEstimate(0.7, 0.0, False, "too little moves", None)
@@ -241,7 +242,7 @@ def watched(keeper: Timekeeper, clock: TurnedClock, late_s: float, seconds: floa
         for side, frame in frames.items():
             before = keeper.report()["estimates"]
             keeper.see(side, frame)
-            while not keeper._idle and keeper.report()["estimates"] == before:
+            while not keeper._desk._idle and keeper.report()["estimates"] == before:
                 time.sleep(0.001)
         applied.append(keeper.offset_ns(frames["infrared"].capture_ns))
     return applied
@@ -284,7 +285,7 @@ def test_a_still_scene_moves_nothing_and_is_said_to_tell_nothing():
             for side, frame in zip(("infrared", "visible"), frames, strict=True):
                 before = keeper.report()["estimates"]
                 keeper.see(side, frame)
-                while not keeper._idle and keeper.report()["estimates"] == before:
+                while not keeper._desk._idle and keeper.report()["estimates"] == before:
                     time.sleep(0.001)
         assert keeper.note.state == "cannot_tell" and keeper.note.offset_ms == 0 and keeper.note.confidence is None
         assert keeper.report()["refused"] == keeper.report()["estimates"] >= 3

@@ -29,10 +29,9 @@ def open_source(config: SourceConfig, role: Role, clock: Clock, common: CommonRu
         from stream.sources.sim import SimSource
 
         return SimSource(config, role, clock)
-    scheme, separator, _ = url.partition("://")
-    if separator:
-        if scheme.lower() in SCHEMES:
-            return NetworkSource(config, clock, role, common)
+    if is_network(url):
+        return NetworkSource(config, clock, role, common)
+    if "://" in url:
         allowed = ", ".join(f"{name}://" for name in SCHEMES)
         raise SourceError(f"{redact(url)}: cannot read this kind of URL; accepted: {allowed}, a path, or sim:NAME")
     if is_video_device(url):

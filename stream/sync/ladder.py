@@ -11,13 +11,11 @@ from typing import Literal
 
 from stream.sources.base import Role
 from stream.sync.offset import OffsetEstimator
+from stream.sync.slew import Slew
 
 LATEST_S, EARLIEST_S = 2.0, 0.1
 """A sender's time is believed if a frame arrives at most so much after it, or before it: a camera whose clock was never
 set is years off, and one that is some seconds off is of no use for pairing either."""
-
-GLIDE = 0.1
-"""Seconds a second by which stamps move from one reckoning to the other, so that none goes back."""
 
 THERE_NS, AWAY_NS = 1_000_000, 100_000_000
 """So near to the sender's time stamps count as its own; so far from it, because it was set, they do not any more."""
@@ -51,9 +49,8 @@ class Ladder:
         self._common = common or CommonRung(frozenset({role}))
         self._arrivals = OffsetEstimator()
         self._sender_ns: int | None = None
-        self._offset_ns: int | None = None
+        self._slew: Slew | None = None
         self._on: Literal["ntp", "rtp", "between"] = "rtp"
-        self._last_pts_ns = 0
         self._last_capture_ns: int | None = None
         self._arrival_ns: int | None = None
         self.unbelievable_s: float | None = None
@@ -68,7 +65,7 @@ class Ladder:
         self._arrivals.observe(pts_ns, arrival_ns)
         if self._arrivals.restarts != restarts:
             # The sender counts anew: what a stamp meant before means nothing now.
-            self._sender_ns = self._offset_ns = None
+            self._sender_ns = self._slew = None
         if sender_ns is not None:
             delay_s = (arrival_ns - sender_ns) / 1e9
             believed = -EARLIEST_S <= delay_s <= LATEST_S
@@ -92,17 +89,17 @@ class Ladder:
     def _moved(self, sender_ns: int | None, base_ns: int, pts_ns: int) -> int:
         """What to add to stamps: follows arrivals freely, all else slowly."""
         target_ns, there = (base_ns, "rtp") if sender_ns is None else (sender_ns, "ntp")
-        most_ns = int(GLIDE * min(max(0, pts_ns - self._last_pts_ns), 1_000_000_000))
-        self._last_pts_ns = pts_ns
-        if self._offset_ns is None or self._on == there == "rtp":
-            self._offset_ns = target_ns
-        self._offset_ns += min(max(target_ns - self._offset_ns, -most_ns), most_ns)
-        away_ns = abs(target_ns - self._offset_ns)
+        if self._slew is None:
+            self._slew = Slew(target_ns)
+        elif self._on == there == "rtp":
+            self._slew.offset_ns = target_ns
+        offset_ns = self._slew.towards(target_ns, pts_ns)
+        away_ns = abs(target_ns - offset_ns)
         if away_ns <= THERE_NS:
             self._on = "rtp" if sender_ns is None else "ntp"
         elif self._on != there or away_ns > AWAY_NS:
             self._on = "between"
-        return self._offset_ns
+        return offset_ns
 
     def _held(self, capture_ns: int, arrival_ns: int) -> int:
         capture_ns = min(capture_ns, arrival_ns)

@@ -28,12 +28,6 @@ STAY = 0.25
 BLIND = 3
 """Estimates in a row that tell nothing until that is said."""
 
-SLEW = 0.1
-"""Seconds by which the offset may move in a second of capture time."""
-
-LONGEST_STEP_S = 1.0
-"""After a longer gap between frames the offset moves no further than after so much."""
-
 
 class OffsetWatch:
     """Judges estimates of the offset to add to infrared times, in their order."""
@@ -90,22 +84,3 @@ class OffsetWatch:
         news = self.state != "apart"
         self.state = "apart"
         return news
-
-
-class Slew:
-    """The offset on its way to another one; frames come in their order."""
-
-    def __init__(self, offset_ns: int) -> None:
-        self.offset_ns = offset_ns
-        self._last_ns: int | None = None
-
-    def towards(self, target_ns: int, capture_ns: int) -> int:
-        """The offset, nanoseconds, for the frame stamped ``capture_ns``: nearer to the target by at most ``SLEW``.
-
-        Corrected stamps thus go on growing where the frames' own do.
-        """
-        passed_ns = 0 if self._last_ns is None else capture_ns - self._last_ns
-        self._last_ns = capture_ns
-        most_ns = int(SLEW * min(max(passed_ns, 0), LONGEST_STEP_S * 1e9))
-        self.offset_ns += min(max(target_ns - self.offset_ns, -most_ns), most_ns)
-        return self.offset_ns
