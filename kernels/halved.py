@@ -11,13 +11,16 @@ from numba import njit, void
 from numpy.typing import NDArray
 
 from kernels.checks import check_plane
-from kernels.maps import BLOCKS_IN, BLOCKS_OUT, FACTOR, PIXELS, check_blocks
+from kernels.maps import ACROSS, BLOCKS_IN, BLOCKS_OUT, FACTOR, MAP_PX, PIXELS, VALUES, check_blocks, gather_row
 from kernels.signatures import U8_IN, U8_OUT
 
 f32 = np.float32
 
-NEAR, FAR = f32(0.75), f32(0.25)
-"""Bilinear weights when each pixel becomes two by two: a quarter of a pixel from the centre of the nearer one."""
+STEP = 2 * MAP_PX
+"""Pixels of the picture from one value of the maps to the next."""
+
+SHARES = tuple(f32((x + 0.5) / STEP - 0.5) for x in range(STEP))
+"""How far the centres of these pixels lie from that of a value, in steps: what its neighbour on that side counts."""
 
 
 def halved_size(side_px: int) -> int:
@@ -66,33 +69,42 @@ def _pack_lumas_halved(infrared, visible, out):
                     out[block_y, block_x, PIXELS + first + sub_x] = line[1, x] * scale
 
 
+@njit
+def _spread(maps, row, columns, line, wide):
+    """A row of the maps' values for a row of pixels, (3, STEP * columns), interpolated along it."""
+    gather_row(maps, row, line)
+    for k in range(3):
+        for x in range(columns):
+            here, left, right = line[k, x], line[k, max(x - 1, 0)], line[k, min(x + 1, columns - 1)]
+            for sub_x in range(STEP):
+                share = SHARES[sub_x]
+                wide[k, STEP * x + sub_x] = here + abs(share) * ((left if share < 0 else right) - here)
+
+
 @njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
 def _apply_maps_doubled(maps, infrared, visible, out):
     height, width = out.shape
-    rows, columns = _halved_size(height), _halved_size(width)
-    blocks = maps.shape[1]
-    # One column more on either side, which repeats the outermost.
-    line = np.empty((3, blocks * FACTOR + 2), np.float32)
-    wide = np.empty((3, 2 * columns), np.float32)
-    for y in range(height):
-        row = y // 2
-        other = min(max(row - 1 if y % 2 == 0 else row + 1, 0), rows - 1)
-        block_y, first = row // FACTOR, (row % FACTOR) * FACTOR
-        other_y, other_first = other // FACTOR, (other % FACTOR) * FACTOR
-        for k in range(3):
-            for block_x in range(blocks):
-                for sub_x in range(FACTOR):
-                    line[k, 1 + block_x * FACTOR + sub_x] = (
-                        NEAR * maps[block_y, block_x, k * PIXELS + first + sub_x]
-                        + FAR * maps[other_y, block_x, k * PIXELS + other_first + sub_x]
-                    )
-            line[k, 0], line[k, columns + 1] = line[k, 1], line[k, columns]
-            for x in range(columns):
-                wide[k, 2 * x] = NEAR * line[k, x + 1] + FAR * line[k, x]
-                wide[k, 2 * x + 1] = NEAR * line[k, x + 1] + FAR * line[k, x + 2]
-        for x in range(width):
-            value = wide[0, x] * f32(infrared[y, x]) + wide[1, x] * f32(visible[y, x]) + wide[2, x] * f32(255.0)
-            out[y, x] = np.uint8(np.int32(min(max(value + f32(0.5), f32(0.0)), f32(255.0))))
+    rows, columns = -(-height // STEP), -(-width // STEP)
+    line = np.empty((3, maps.shape[1] * ACROSS), np.float32)
+    # Rows of the maps before, at and after the one at hand, each spread once.
+    above = np.empty((3, STEP * columns), np.float32)
+    here, below = np.empty_like(above), np.empty_like(above)
+    _spread(maps, 0, columns, line, here)
+    above[:] = here
+    for row in range(rows):
+        _spread(maps, min(row + 1, rows - 1), columns, line, below)
+        for sub_y in range(min(STEP, height - row * STEP)):
+            y = row * STEP + sub_y
+            far = abs(SHARES[sub_y])
+            near = f32(1.0) - far
+            other = above if SHARES[sub_y] < 0 else below
+            for x in range(width):
+                of_infrared = near * here[0, x] + far * other[0, x]
+                of_visible = near * here[1, x] + far * other[1, x]
+                residual = (near * here[2, x] + far * other[2, x]) * f32(255.0) + f32(0.5)
+                value = of_infrared * f32(infrared[y, x]) + of_visible * f32(visible[y, x]) + residual
+                out[y, x] = np.uint8(np.int32(min(max(value, f32(0.0)), f32(255.0))))
+        above, here, below = here, below, above
 
 
 def pack_lumas_halved(infrared: NDArray[np.uint8], visible: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
@@ -102,14 +114,14 @@ def pack_lumas_halved(infrared: NDArray[np.uint8], visible: NDArray[np.uint8], o
     """
     check_plane("infrared", infrared, (np.uint8,))
     check_plane("visible", visible, (np.uint8,), infrared.shape)
-    check_blocks("out", out, 2, (halved_size(infrared.shape[0]), halved_size(infrared.shape[1])))
+    check_blocks("out", out, 2 * PIXELS, (halved_size(infrared.shape[0]), halved_size(infrared.shape[1])))
     _pack_lumas_halved(infrared, visible, out)
 
 
 def apply_maps_doubled(
     maps: NDArray[np.float32], infrared: NDArray[np.uint8], visible: NDArray[np.uint8], out: NDArray[np.uint8]
 ) -> None:
-    """As ``kernels.maps.apply_maps``, with maps of half the lumas' width and height, interpolated bilinearly.
+    """As ``kernels.maps.apply_maps``, with the maps of lumas of half the width and height, interpolated bilinearly.
 
     ``maps`` cover at least ``halved_size`` of H and W in blocks of 4; what they hold beyond is not used.
     Raises ValueError on other shapes and types.
@@ -117,5 +129,5 @@ def apply_maps_doubled(
     check_plane("infrared", infrared, (np.uint8,))
     check_plane("visible", visible, (np.uint8,), infrared.shape)
     check_plane("out", out, (np.uint8,), infrared.shape)
-    check_blocks("maps", maps, 3, (halved_size(infrared.shape[0]), halved_size(infrared.shape[1])))
+    check_blocks("maps", maps, 3 * VALUES, (halved_size(infrared.shape[0]), halved_size(infrared.shape[1])))
     _apply_maps_doubled(maps, infrared, visible, out)

@@ -98,9 +98,9 @@ class PairedAttention(nn.Module):
         """See the class."""
         b, c, h, w = x.shape
         s = WINDOW_PX
-        (query,) = self._windows(self.query(x), 1, s)
+        (query,) = self._windows(self.query(x) * self.scale, 1, s)
         key, value = self._wide_windows(self.key_value(F.avg_pool2d(x, TOKEN_PX)))
-        attention = (query @ key.transpose(-2, -1)) * self.scale + self.bias
+        attention = query @ key.transpose(-2, -1) + self.bias
         out = attention.softmax(dim=-1) @ value
         out = out.reshape(b, h // s, w // s, self.heads, s, s, c // self.heads)
         out = out.permute(0, 3, 6, 1, 4, 2, 5).reshape(b, c, h, w)

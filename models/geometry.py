@@ -1,6 +1,7 @@
 """Numbers that a student's network and its engines must agree on. Importable without torch."""
 
 from kernels.maps import FACTOR
+from kernels.maps import MAP_PX as MAP_PX
 
 SHUFFLE = FACTOR
 """Pixel-unshuffle factor: the trunk runs at 1/4 resolution."""

@@ -1,10 +1,13 @@
 """The real-time student: two lumas in, per-pixel weights and a residual out.
 
 A coarse branch at 1/8 and 1/16 resolution, with the cross-fusion module, sees both images in context; a detail branch
-works on pixel-unshuffled luma at 1/4 resolution. The output is three maps at full resolution, so that fine detail comes
-straight from the sources and not through the narrow network::
+works on pixel-unshuffled luma at 1/4 resolution. The output is three maps, each value for 2x2 pixels, that are applied
+to every pixel, so that fine detail comes straight from the sources and not through the narrow network::
 
     fused = gain_infrared * infrared + gain_visible * visible + residual
+
+(Maps with a value for each pixel were no better: without more training their averages over 2x2 pixels give the same
+picture to 60 dB.)
 
 What the teacher reads in a sentence, the student reads in the pictures: averages of its coarse features, and of probes
 of the finest detail, give a code of the same form as the teacher's (the prior). It modulates the coarse and the detail
@@ -23,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.cross import PairedCrossFusion
-from models.geometry import MAPS, SHUFFLE, SIZE_MULTIPLE
+from models.geometry import MAP_PX, MAPS, SHUFFLE, SIZE_MULTIPLE
 from models.layers import Modulate, SeparableConv, blended, fold_identity, start_as_average, twice
 from models.prior import CODE_DIM, KIND_NAMES
 
@@ -32,6 +35,10 @@ MAX_CHROMA_GAIN = 4.0
 PROBES = 48
 PROBE_CELLS = 2
 """The prior's probes: how many, and the side of what each looks at, in cells of 4x4 pixels."""
+
+EVERY_CELLS, EVERY_CELLS_TRAINING = 8, 4
+"""The finest detail is looked at in one block of 8x8 pixels in 16: enough for an average over a picture, and next to no
+work. Training looks at one in four: its crops are small."""
 
 FILTERS, BANDS = 32, 24
 """Of each modality's finest detail: filters, and sums of their power."""
@@ -66,8 +73,8 @@ class StudentPreset:
 
 
 PRESETS: dict[str, StudentPreset] = {
-    "stream": StudentPreset(dim=24, coarse_dim=16, cross_dim=16, blocks=4, refines=2),
-    "tiny": StudentPreset(dim=16, coarse_dim=8, cross_dim=8, blocks=2, refines=1),
+    "stream": StudentPreset(dim=16, coarse_dim=16, cross_dim=16, blocks=4, refines=2),
+    "tiny": StudentPreset(dim=8, coarse_dim=8, cross_dim=8, blocks=2, refines=1),
 }
 
 
@@ -75,13 +82,15 @@ PRESETS: dict[str, StudentPreset] = {
 class Trunk:
     """What the exported part computes.
 
-    ``maps``: shuffled, (B, 48, H/4, W/4); ``chroma_gain``: (B, 1, H/8, W/8), 0..4; ``code``: the picture's own,
-    (B, code), -1..1; ``severity``: logits by kind, (B, kinds); ``eighth``, ``sixteenth``: features, for distillation.
+    ``maps``: shuffled, (B, 12, H/4, W/4), see ``map_values``; ``chroma_gain``: (B, 1, H/8, W/8), 0..4; ``code``: the
+    picture's own, (B, code), -1..1; ``followed``: the one it is steered by, (B, code); ``severity``: logits by kind,
+    (B, kinds); ``eighth``, ``sixteenth``: features, for distillation.
     """
 
     maps: Tensor
     chroma_gain: Tensor
     code: Tensor
+    followed: Tensor
     severity: Tensor
     eighth: Tensor
     sixteenth: Tensor
@@ -97,42 +106,40 @@ class StudentOutput:
 
 
 class Probes(nn.Module):
-    """What shows in fine detail, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4).
+    """What shows in fine detail, (B, 48, h, w).
 
-    Noise, blur and stripes show in the finest detail, which the coarse features have no use for. One block of 8x8
-    pixels in four is probed for it: enough for an average, and next to no work.
+    Noise, blur and stripes show in the finest detail, which the coarse features have no use for.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.probe = nn.Conv2d(2 * SHUFFLE * SHUFFLE, PROBES, PROBE_CELLS, stride=2 * PROBE_CELLS, groups=2)
+        self.filters = nn.Conv2d(2 * SHUFFLE * SHUFFLE, PROBES, PROBE_CELLS, groups=2)
         self.weigh = nn.Conv2d(PROBES, PROBES, 1)
 
-    def forward(self, packed: Tensor) -> Tensor:
-        """Features, at least 0."""
-        return F.relu(self.weigh(self.probe(packed).abs()))
+    def forward(self, filtered: Tensor) -> Tensor:
+        """Features, at least 0, of what ``filters`` gave for some blocks, (B, 48, h, w)."""
+        return F.relu(self.weigh(filtered.abs()))
 
 
 class Bands(nn.Module):
-    """How strong fine detail is, in logarithms, (B, 48, H/16, W/16), from unshuffled lumas (B, 32, H/4, W/4).
+    """How strong fine detail is, in logarithms, (B, 48, h, w).
 
     What tells blur and noise from a picture's own detail is how the powers of coarser and finer detail relate, block by
-    block: noise is seen in the flattest blocks, blur in the liveliest. Blocks as in ``Probes``, through filters that
-    start as a discrete cosine transform of them.
+    block: noise is seen in the flattest blocks, blur in the liveliest. The filters start as a discrete cosine transform
+    of the blocks.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        stride = 2 * PROBE_CELLS
-        self.filters = nn.Conv2d(2 * SHUFFLE * SHUFFLE, 2 * FILTERS, PROBE_CELLS, stride=stride, groups=2, bias=False)
+        self.filters = nn.Conv2d(2 * SHUFFLE * SHUFFLE, 2 * FILTERS, PROBE_CELLS, groups=2, bias=False)
         self.sums = nn.Parameter(0.3 * torch.randn(2 * BANDS, FILTERS, 1, 1))
         self.weigh = nn.Conv2d(2 * BANDS, PROBES, 1)
         with torch.no_grad():
             self.filters.weight.copy_(FULL_SCALE * _cosines(FILTERS).repeat(2, 1, 1, 1))
 
-    def forward(self, packed: Tensor) -> Tensor:
-        """Features, at least 0."""
-        power = F.conv2d(self.filters(packed).square(), self.sums.square(), groups=2)
+    def forward(self, filtered: Tensor) -> Tensor:
+        """Features, at least 0, of what ``filters`` gave for some blocks, (B, 64, h, w)."""
+        power = F.conv2d(filtered.square(), self.sums.square(), groups=2)
         return F.relu(self.weigh((_near_logarithm(power + FAINT) - LOG_MIDDLE) / LOG_SPREAD))
 
 
@@ -168,6 +175,7 @@ class Student(nn.Module):
         super().__init__()
         self.preset = preset
         unshuffled = SHUFFLE * SHUFFLE
+        values = (SHUFFLE // MAP_PX) ** 2
         dim, coarse, cross = preset.dim, preset.coarse_dim, preset.cross_dim
         self.stem = nn.Conv2d(2 * unshuffled, dim, 1)
         # Two groups keep the modalities apart until the cross-fusion, in one call of the engine instead of two.
@@ -189,9 +197,9 @@ class Student(nn.Module):
         self.chroma = nn.Conv2d(2 * coarse, 1, 1)
         self.ascend = nn.Conv2d(2 * coarse, dim, 1)
         self.blocks = nn.ModuleList(SeparableConv(dim) for _ in range(preset.blocks))
-        self.head = nn.Conv2d(dim, MAPS * unshuffled, 1)
+        self.head = nn.Conv2d(dim, MAPS * values, 1)
         fold_identity(self.context)
-        start_as_average(self.head, unshuffled)
+        start_as_average(self.head, values)
         nn.init.zeros_(self.chroma.weight)
         with torch.no_grad():
             # Start with colours as they are.
@@ -204,9 +212,10 @@ class Student(nn.Module):
         So a video is steered by a code that is smoothed in time: what one frame says of itself jumps.
         """
         eighth, sixteenth = self._descended(packed)
-        seen = [mean_and_size(features) for features in (eighth, sixteenth, self.bands(packed))]
+        probed, filtered = self._finest(packed)
+        seen = [mean_and_size(features) for features in (eighth, sixteenth, self.bands(filtered))]
         means = [summary.chunk(2, dim=1)[0] for summary in seen[:2]]
-        code = self.read(torch.cat([*means, _mean(self.probes(packed))], dim=1))
+        code = self.read(torch.cat([*means, _mean(self.probes(probed))], dim=1))
         _, severity = self.judged(torch.cat(seen, dim=1))
         followed = code if steer is None else code + steer[:, -1:] * (steer[:, :-1] - code)
         sixteenth = sixteenth + self.cross(sixteenth)
@@ -218,7 +227,7 @@ class Student(nn.Module):
         x = F.relu(self.modulate_detail(self.stem(packed) + twice(self.ascend(eighth)), followed))
         for block in self.blocks:
             x = F.relu(block(x))
-        return Trunk(self.head(x), chroma_gain, code, severity, eighth, sixteenth)
+        return Trunk(self.head(x), chroma_gain, code, followed, severity, eighth, sixteenth)
 
     def judged(self, summary: Tensor) -> tuple[Tensor, Tensor]:
         """The kinds' code (B, code) and logits (B, kinds).
@@ -231,6 +240,19 @@ class Student(nn.Module):
     def coarse_summary(self, packed: Tensor) -> Tensor:
         """``mean_and_size`` of the coarse features of unshuffled lumas, (B, features): what ``judged`` wants first."""
         return torch.cat([mean_and_size(features) for features in self._descended(packed)], dim=1)
+
+    def _finest(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """What the filters of ``probes`` and of ``bands`` give for the blocks that are looked at, (B, n, h, w) each.
+
+        In one convolution: reading the pictures is what takes time.
+        """
+        parts = (self.probes.filters, self.bands.filters)
+        weight = torch.cat([_ungrouped(part.weight) for part in parts])
+        bias = F.pad(self.probes.filters.bias, (0, self.bands.filters.out_channels))
+        every = EVERY_CELLS_TRAINING if self.training else EVERY_CELLS
+        filtered = F.conv2d(packed, weight, bias, stride=every)
+        probed, banded = filtered.split([part.out_channels for part in parts], dim=1)
+        return probed, banded
 
     def _descended(self, packed: Tensor) -> tuple[Tensor, Tensor]:
         """Features at 1/8 and at 1/16, before the modalities meet."""
@@ -245,13 +267,24 @@ class Student(nn.Module):
         if infrared.shape != visible.shape or infrared.shape[-1] % SIZE_MULTIPLE or infrared.shape[-2] % SIZE_MULTIPLE:
             raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
         trunk = self.trunk(packed_lumas(infrared, visible), steer)
-        maps = F.pixel_shuffle(trunk.maps, SHUFFLE)
+        maps = F.interpolate(map_values(trunk.maps), scale_factor=float(MAP_PX))
         return StudentOutput(blended(maps, infrared, visible), maps, trunk)
+
+
+def map_values(maps: Tensor) -> Tensor:
+    """A trunk's maps (B, 12, H/4, W/4) side by side, (B, 3, H/2, W/2)."""
+    return F.pixel_shuffle(maps, SHUFFLE // MAP_PX)
 
 
 def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:
     """Lumas (B, 1, H, W), unshuffled and joined: (B, 32, H/4, W/4), infrared first."""
     return torch.cat([F.pixel_unshuffle(infrared, SHUFFLE), F.pixel_unshuffle(visible, SHUFFLE)], dim=1)
+
+
+def _ungrouped(weight: Tensor) -> Tensor:
+    """Weights (2n, c, h, w) of a convolution in two groups as those of one without, (2n, 2c, h, w)."""
+    first, second = weight.chunk(2)
+    return torch.cat([F.pad(first, (0, 0, 0, 0, 0, first.shape[1])), F.pad(second, (0, 0, 0, 0, first.shape[1], 0))])
 
 
 def _mean(features: Tensor) -> Tensor:

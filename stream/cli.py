@@ -231,11 +231,14 @@ def doctor() -> None:
 @app.command()
 def bench(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, help="Frames of the recordings that are converted, 30 a second; starting takes 2 s.")
+    ] = 1800,
 ) -> None:
     """Measure engine, kernels and conversion, and FFmpeg's blend filter beside them."""
-    from stream.bench import run_benchmarks
+    from stream.bench import Plan, run_benchmarks
 
-    run_benchmarks(json_path, typer.echo)
+    run_benchmarks(json_path, typer.echo, Plan(frames=frames))
 
 
 def main(argv: list[str] | None = None) -> int:

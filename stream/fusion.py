@@ -23,6 +23,10 @@ from stream.registration import Registration, Size
 from stream.shutter import InfraredShare, ShutterWatch
 from stream.smoothing import step_share
 
+READ_EVERY_S = 0.11
+"""The student reads the pictures of a video anew after so much time (every fourth frame at 30 Hz): what it reads is
+smoothed over a second, and takes a seventh of its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -30,7 +34,8 @@ class Prepared:
 
     ``sees``: what the student is given as infrared: visible stands in where infrared does not reach, and while the
     thermal camera's shutter is closed (``pair`` is then marked). ``code``: what steers the student, from the frames
-    that were steadied before this one was prepared; None: its own pictures do.
+    that were steadied before this one was prepared; None: its own pictures do. ``read``: whether the student is to say
+    what it sees in them.
     """
 
     pair: FramePair
@@ -40,6 +45,7 @@ class Prepared:
     sees: NDArray[np.uint8] | None
     register_ms: float
     code: NDArray[np.float32] | None = None
+    read: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,20 @@ class FusionStage:
         self._steering = Steering()
         self._steadier = Steadier()
         self._last_ns: int | None = None
+        self._reading_ns: int | None = None
+        self._read_ns: int | None = None
+        self._shown_prior: Prior | None = None
         self._coverage: NDArray[np.uint8] | None = None
+
+    def warm_up(self) -> None:
+        """Let the engine get ready for pictures of the size that is expected, which takes it a moment, before the first
+        one is there. Raises EngineError.
+        """
+        if self._visible_size is not None:
+            width, height = self._visible_size
+            nothing = np.zeros((height, width), np.uint8)
+            code = self._engine.fuse(nothing, nothing).code
+            self._engine.fuse(nothing, nothing, code, read=False)
 
     def prepare(self, pair: FramePair, seq: int) -> Prepared:
         """Register and normalize a pair; pairs come in their order. Raises CalibrationError for sizes that the
@@ -131,7 +150,14 @@ class FusionStage:
         pair, sees = self._without_frozen(pair, sees, visible)
         registered = self._clock.monotonic_ns()
         code = None if self._stills else self._steering.code
-        return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6, code)
+        read = code is None or self._due(pair.capture_ns)
+        if read and sees is not None and visible is not None:
+            self._reading_ns = pair.capture_ns
+        return Prepared(pair, seq, infrared, visible, sees, (registered - began) / 1e6, code, read)
+
+    def _due(self, capture_ns: int) -> bool:
+        """Whether it is time to read the pictures again; also when time runs backwards."""
+        return self._reading_ns is None or not 0 <= capture_ns - self._reading_ns < READ_EVERY_S * 1e9
 
     def _without_frozen(
         self, pair: FramePair, sees: NDArray[np.uint8] | None, visible: NDArray[np.uint8] | None
@@ -154,7 +180,7 @@ class FusionStage:
         began = self._clock.monotonic_ns()
         result = None
         if prepared.sees is not None and prepared.visible is not None:
-            result = self._engine.fuse(prepared.sees, prepared.visible, prepared.code)
+            result = self._engine.fuse(prepared.sees, prepared.visible, prepared.code, read=prepared.read)
         return Inferred(prepared, result, (self._clock.monotonic_ns() - began) / 1e6)
 
     def steady(self, inferred: Inferred) -> Steadied:
@@ -167,17 +193,19 @@ class FusionStage:
         if self._stills:
             self._prior, self._gain = PriorTracker(), GainSmoother()
         capture_ns = prepared.pair.capture_ns
-        share = step_share(self._last_ns, capture_ns, STEERING_TIME_CONSTANT_S)
+        anew = step_share(self._last_ns, capture_ns, STEERING_TIME_CONSTANT_S) is None
         self._last_ns = capture_ns
         if result.code is not None:
-            self._steering.push(result.code, share)
-        prior = self._prior.push(result.scores, capture_ns) if result.scores else None
+            self._steering.push(result.code, step_share(self._read_ns, capture_ns, STEERING_TIME_CONSTANT_S))
+            self._read_ns = capture_ns
+        if result.scores:
+            self._shown_prior = self._prior.push(result.scores, capture_ns)
         gain = result.chroma_gain
         if gain is not None:
             gain = self._gain.push(gain, capture_ns) if self._chroma == "natural" else None
-        luma = self._steadied_luma(result.luma, prepared, anew=share is None)
+        luma = self._steadied_luma(result.luma, prepared, anew)
         steady_ms = (self._clock.monotonic_ns() - began) / 1e6
-        return Steadied(prepared, luma, gain, prior, inferred.infer_ms + steady_ms)
+        return Steadied(prepared, luma, gain, self._shown_prior, inferred.infer_ms + steady_ms)
 
     def _steadied_luma(self, luma: NDArray[np.uint8], prepared: Prepared, anew: bool) -> NDArray[np.uint8]:
         if not self._noise_reduction or self._stills or prepared.sees is None or prepared.visible is None:

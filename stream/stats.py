@@ -115,7 +115,10 @@ class RunStats:
         with self._lock:
             out = self._counts["frames_out"]
             return {
-                "frames_in": {role: self._counts[f"frames_in.{role}"] for role in ("infrared", "visible")},
+                **{
+                    name: {role: self._counts[f"{name}.{role}"] for role in ("infrared", "visible")}
+                    for name in ("frames_in", "frames_before_start")
+                },
                 "frames_out": out,
                 "dropped": dict(self._dropped),
                 "fps": round(out / elapsed_s, 2) if elapsed_s > 0 else 0.0,

@@ -15,7 +15,7 @@ from clips import luma  # noqa: E402
 
 from models.checkpoint import load_student, load_teacher, save_network  # noqa: E402
 from models.prior import CODE_DIM, KIND_NAMES  # noqa: E402
-from models.student import make_student, packed_lumas  # noqa: E402
+from models.student import EVERY_CELLS, make_student, packed_lumas  # noqa: E402
 from models.teacher import EMBEDDING_DIM, PRESETS, Teacher, make_teacher  # noqa: E402
 from training.config import DistillWeights, StudentRunConfig, TeacherRunConfig, load_run_config  # noqa: E402
 from training.data import Batch, CropSampler, Pair, chroma_cells  # noqa: E402
@@ -332,12 +332,12 @@ def test_the_reader_of_kinds_learns_from_summaries_of_any_size():
 
 
 def test_readings_of_a_picture_are_what_the_student_sees():
-    """What is taught is what is used: the summary of all blocks of a picture, and of the network as it is exported."""
+    """What is taught is what is used: the summary of the blocks looked at, and of the network as it is exported."""
     torch.manual_seed(1)
     student = make_student("stream").eval()
     lumas = torch.randint(256, (2, 1, 1, 64, 96)) / 255
     packed = packed_lumas(*lumas)
-    blocks = torch.nn.functional.unfold(packed, 2, stride=4).unflatten(1, (32, 2, 2)).permute(0, 4, 1, 2, 3)
+    blocks = torch.nn.functional.unfold(packed, 2, stride=EVERY_CELLS).unflatten(1, (32, 2, 2)).permute(0, 4, 1, 2, 3)
     with torch.no_grad():
         readings = Readings(
             student.coarse_summary(packed), (255 * blocks).round().to(torch.uint8), torch.zeros(1), torch.zeros(1), None

@@ -161,8 +161,9 @@ def test_weights_that_are_none(tmp_path: Path):
     ("names", "kinds"),
     [
         (("maps",), 0),
-        (("maps", "chroma_gain", "severity", "code"), 3),
-        (("severity", "maps", "chroma_gain", "code"), 12),
+        (("maps", "chroma_gain", "severity", "code", "followed"), 3),
+        (("maps", "chroma_gain", "severity", "code", "followed"), 12),  # with maps of 48 features
+        (("severity", "maps", "chroma_gain", "code", "followed"), 12),
     ],
 )
 def test_networks_of_other_versions_are_refused(tmp_path: Path, names: tuple[str, ...], kinds: int):

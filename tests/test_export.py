@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     save_network(trained_like(), "tiny", folder / "trained" / "a.safetensors")
     differences = exporting.export(folder / "trained" / "a.safetensors", folder)
-    assert set(differences) == {"tiny.xml", "tiny.onnx"}
+    assert set(differences) == {"tiny.xml", "tiny.xml, unread", "tiny.onnx"}
     assert all(0 <= difference <= exporting.TOLERANCE for difference in differences.values())
     return folder
 
@@ -78,6 +78,17 @@ def test_engines_agree_in_everything(request: pytest.FixtureRequest, pair: str, 
     assert np.ptp(list(given.scores.values())) > 0.05
 
 
+def test_pictures_that_are_not_read_are_fused_alike(engines: tuple[Engine, Engine]):
+    infrared, visible = luma(3, 83, 45), luma(40, 83, 45)
+    code = np.linspace(-1, 1, CODE_DIM, dtype=np.float32)
+    read, unread = (engines[0].fuse(infrared, visible, code, read=read) for read in (True, False))
+    assert np.array_equal(read.luma, unread.luma) and np.allclose(read.chroma_gain, unread.chroma_gain, atol=1e-5)
+    assert read.scores and read.code is not None and not unread.scores and unread.code is None
+    assert not np.array_equal(engines[0].fuse(infrared, visible, -code, read=False).luma, unread.luma)
+    # Without a code there is nothing to go by but the pictures.
+    assert engines[0].fuse(infrared, visible, read=False).scores
+
+
 def test_outputs_have_names_and_shapes(folder: Path):
     core = ov.Core()
     for name, size in (("tiny.xml", [1, 12, 20, 32]), ("tiny.onnx", [1, 32, 12, 20])):
@@ -87,7 +98,7 @@ def test_outputs_have_names_and_shapes(folder: Path):
         assert tuple(shapes) == OUTPUTS
         assert shapes["severity"] == [1, len(KINDS)]
         last = name == "tiny.xml"
-        assert shapes["maps"] == ([1, 12, 20, 48] if last else [1, 48, 12, 20])
+        assert shapes["maps"] == ([1, 12, 20, 12] if last else [1, 12, 12, 20])
         assert shapes["chroma_gain"] == ([1, 6, 10, 1] if last else [1, 1, 6, 10])
 
 

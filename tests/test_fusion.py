@@ -32,7 +32,12 @@ class ShowEngine:
         self._gain, self._scores = gain, scores or {}
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         self.asked.append((infrared.copy(), visible.copy()))
         gain = None if self._gain is None else np.full((4, 4), self._gain, np.float32)
@@ -174,7 +179,12 @@ class StepEngine(ShowEngine):
     """Sees nothing and leaves colours alone the first time, then smoke, and doubles colours."""
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         later = bool(self.asked)
         self._gain, self._scores = 1.0 + later, {"smoke": float(later)}
@@ -228,26 +238,51 @@ class CodeEngine(ShowEngine):
     def __init__(self) -> None:
         super().__init__()
         self.steered: list[float | None] = []
+        self.read: list[bool] = []
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         self.steered.append(None if code is None else float(code[0]))
-        result = super().fuse(infrared, visible)
-        return replace(result, code=np.full(32, len(self.steered), np.float32))
+        self.read.append(read)
+        if not read:
+            return FusionResult(np.maximum(infrared, visible))
+        number = len(self.steered)
+        return FusionResult(
+            np.maximum(infrared, visible), code=np.full(32, number, np.float32), scores={"smoke": float(number > 1)}
+        )
 
 
 def test_a_stream_is_steered_by_the_smoothed_code_of_the_frames_before():
     engine = CodeEngine()
     steps = stage(engine)
-    for number in range(3):
+    for number in range(5):
         steps.fuse(coloured_pair(number * 40_000_000), number)
-    steps.fuse(coloured_pair(60_000_000_000), 3)
-    steps.fuse(coloured_pair(60_040_000_000), 4)
+    steps.fuse(coloured_pair(60_000_000_000), 5)
+    steps.fuse(coloured_pair(60_040_000_000), 6)
     # After the gap the first frame is still steered by what was known, the next by what that one read.
     assert engine.steered[0] is None
-    read = np.array(engine.steered[1:], float) / STRENGTH
-    np.testing.assert_allclose(read, [1.0, 1.0392, 1.1153, 4.0], atol=2e-3)
+    steered = np.array(engine.steered[1:], float) / STRENGTH
+    np.testing.assert_allclose(steered, [1.0, 1.0, 1.0, 1.3392, 1.3392, 6.0], atol=2e-3)
+
+
+def test_a_video_is_read_now_and_then_and_what_was_said_of_it_stays():
+    engine = CodeEngine()
+    steps = stage(engine)
+    fused = [steps.fuse(coloured_pair(round(number * 1e9 / 30)), number) for number in range(9)]
+    assert engine.read == [number % 4 == 0 for number in range(9)]
+    said = [frame.prior.scores["smoke"] for frame in fused]
+    assert said[0] == said[3] == 0 < said[4] == said[7] < said[8]
+    # A recording that starts again, and a frame of one camera alone, which is not read.
+    steps.fuse(coloured_pair(0), 9)
+    steps.fuse(replace(coloured_pair(200_000_000), infrared=None, degraded="infrared_missing"), 10)
+    steps.fuse(coloured_pair(233_000_000), 11)
+    assert engine.read[9:] == [True, True]
 
 
 def test_stills_are_steered_by_themselves():
@@ -255,7 +290,7 @@ def test_stills_are_steered_by_themselves():
     steps = stage(engine, stills=True)
     for number in range(3):
         steps.fuse(coloured_pair(number * 40_000_000), number)
-    assert engine.steered == [None, None, None]
+    assert engine.steered == [None, None, None] and all(engine.read)
 
 
 def test_sixteen_bit_visible_keeps_its_high_byte():
@@ -329,7 +364,12 @@ class NoisyEngine(ShowEngine):
         self._rng = np.random.default_rng(0)
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         return FusionResult(self._rng.integers(90, 111, visible.shape).astype(np.uint8))
 

@@ -244,6 +244,63 @@ class SilentSource:
     def close(self) -> None: ...
 
 
+class PassingSource:
+    """A camera whose frames come when they are let through; none may be asked for before ``allowed``."""
+
+    name, broken_frames = "passing", 0
+
+    def __init__(self, allowed: bool) -> None:
+        self.coming = threading.Semaphore(0)
+        self.allowed = allowed
+
+    def open(self) -> StreamInfo:
+        return StreamInfo(8, 8, 25.0, None, True, "rawvideo", "gray")
+
+    def frames(self) -> Iterator[Frame]:
+        assert self.allowed
+        luma = np.zeros((8, 8), np.uint8)
+        for seq in range(5):
+            self.coming.acquire()
+            yield Frame(luma, None, "gray", "full", None, seq, "host", seq, self.name)
+
+    def close(self) -> None: ...
+
+
+def reader_of(source: PassingSource, stats: RunStats, *, passing: bool) -> Reader:
+    reader = Reader(source, "visible", Buffer(8, "block"), stats, SystemClock(), passing=passing)
+    reader.start()
+    reader.opened(LIMIT_S)
+    return reader
+
+
+def seqs(reader: Reader, count: int) -> list[int]:
+    arrivals = [reader.buffer.get(LIMIT_S) for _ in range(count)]
+    return [arrival[0].seq for arrival in arrivals if arrival is not None]
+
+
+def test_what_a_camera_sends_before_the_start_is_let_go_and_counted():
+    source, stats = PassingSource(allowed=True), RunStats()
+    reader = reader_of(source, stats, passing=True)
+    source.coming.release(2)
+    wait_for(lambda: stats.get("frames_before_start.visible") == 2)
+    reader.begin()
+    source.coming.release(3)
+    assert seqs(reader, 3) == [2, 3, 4]
+    reader.stop()
+    report = stats.snapshot(1.0)
+    assert report["frames_before_start"]["visible"] == 2 and report["frames_in"]["visible"] == 3
+
+
+def test_a_recording_is_not_read_before_the_start():
+    source, stats = PassingSource(allowed=False), RunStats()
+    reader = reader_of(source, stats, passing=False)
+    source.coming.release(5)
+    source.allowed = True
+    reader.begin()
+    assert seqs(reader, 5) == [0, 1, 2, 3, 4]
+    reader.stop()
+
+
 @pytest.mark.parametrize(("within_s", "stopped", "says"), [(0.2, False, "not open after 0.2 s"), (60, True, "stopped")])
 def test_a_source_that_does_not_open_is_given_up(within_s: float, stopped: bool, says: str):
     source = SilentSource()

@@ -132,7 +132,9 @@ class _Mean:
 
     name, precision, parallel, model = "mean", "fp32", 1, "none"
 
-    def fuse(self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: object = None) -> FusionResult:
+    def fuse(
+        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: object = None, *, read: bool = True
+    ) -> FusionResult:
         return FusionResult(((infrared.astype(np.uint16) + visible) // 2).astype(np.uint8))
 
     def close(self) -> None:

@@ -10,16 +10,19 @@ import argparse
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import openvino as ov
 import torch
+from numpy.typing import NDArray
 from openvino import Layout
 from openvino.preprocess import PrePostProcessor
 from torch import Tensor, nn
 
 from models.checkpoint import load_student
+from models.engines.unread import PICTURES, STEER, unread
 from models.geometry import SHUFFLE
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import CODE_DIM
@@ -36,9 +39,6 @@ SCORE_TOLERANCE = 2e-3
 in another order are not good to the last digits (measured on noise: 1.2e-3). A kind is told from 0.5 on.
 """
 
-_PICTURES = ("maps", "chroma_gain")
-"""Outputs that have a place in the picture, and so a layout."""
-
 
 class ExportError(RuntimeError):
     """The exported network does not compute what torch does."""
@@ -51,9 +51,9 @@ class _Trunk(nn.Module):
         super().__init__()
         self.student = student
 
-    def forward(self, packed: Tensor, steer: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, packed: Tensor, steer: Tensor) -> tuple[Tensor, ...]:
         trunk = self.student.trunk(packed, steer)
-        return trunk.maps, trunk.chroma_gain, torch.sigmoid(trunk.severity), trunk.code
+        return trunk.maps, trunk.chroma_gain, torch.sigmoid(trunk.severity), trunk.code, trunk.followed
 
 
 def export(weights: Path, folder: Path) -> dict[str, float]:
@@ -85,7 +85,7 @@ def export(weights: Path, folder: Path) -> dict[str, float]:
     # Features last at both ends, as the kernels write and read them.
     processor.input(INPUTS[0]).tensor().set_layout(Layout("NHWC"))
     processor.input(INPUTS[0]).model().set_layout(Layout("NCHW"))
-    for name in _PICTURES:
+    for name in PICTURES:
         processor.output(name).model().set_layout(Layout("NCHW"))
         processor.output(name).tensor().set_layout(Layout("NHWC"))
     network = processor.build()
@@ -108,30 +108,38 @@ def _forget_sources(path: Path) -> None:
 
 
 def _check(trunk: nn.Module, xml: Path, onnx_path: Path) -> dict[str, float]:
-    core = ov.Core()
     differences: dict[str, float] = {}
+    core = ov.Core()
+    read, foreign = core.read_model(xml), core.read_model(onnx_path)
     for height, width in ((120, 160), (60, 44), (4, 4)):
         packed = torch.rand(1, 2 * SHUFFLE * SHUFFLE, height, width)
         steer = torch.rand(1, CODE_DIM + 1)
         with torch.inference_mode():
-            expected = dict(zip(OUTPUTS, trunk(packed, steer), strict=True))
-        for path, last in ((xml, True), (onnx_path, False)):
-            network = core.read_model(path)
-            array = packed.numpy().transpose(0, 2, 3, 1) if last else packed.numpy()
-            network.reshape({INPUTS[0]: list(array.shape)})
-            compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-            given = compiled([np.ascontiguousarray(array), steer.numpy()])
-            for name in OUTPUTS:
-                values = given[name]
-                if last and name in _PICTURES:
+            expected = dict(zip(OUTPUTS, (part.numpy() for part in trunk(packed, steer)), strict=True))
+        first = packed.numpy()
+        last = np.ascontiguousarray(first.transpose(0, 2, 3, 1))
+        for name, network, given in (
+            (xml.name, read, (last, steer.numpy())),
+            (f"{xml.name}, unread", unread(read), (last, expected[STEER])),
+            (onnx_path.name, foreign, (first, steer.numpy())),
+        ):
+            for output, values in _outputs(core, network, given).items():
+                if network is not foreign and output in PICTURES:
                     values = values.transpose(0, 3, 1, 2)
-                if values.shape != expected[name].shape:
-                    raise ExportError(f"{path}: {name} at {width}x{height} is {values.shape}")
-                difference = float(np.abs(values - expected[name].numpy()).max())
-                if not difference <= (SCORE_TOLERANCE if name == "severity" else TOLERANCE):
-                    raise ExportError(f"{path}: {name} at {width}x{height} differs from torch by {difference:.2g}")
-                differences[path.name] = max(difference, differences.get(path.name, 0.0))
+                if values.shape != expected[output].shape:
+                    raise ExportError(f"{name}: {output} at {width}x{height} is {values.shape}")
+                difference = float(np.abs(values - expected[output]).max())
+                if not difference <= (SCORE_TOLERANCE if output == "severity" else TOLERANCE):
+                    raise ExportError(f"{name}: {output} at {width}x{height} differs from torch by {difference:.2g}")
+                differences[name] = max(difference, differences.get(name, 0.0))
     return differences
+
+
+def _outputs(core: ov.Core, network: ov.Model, given: tuple[NDArray[np.float32], ...]) -> dict[str, NDArray[Any]]:
+    """What a network makes of its inputs, by name."""
+    network.reshape({INPUTS[0]: list(given[0].shape)})
+    results = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(given)
+    return {output.any_name: values for output, values in results.items()}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.checkpoint import load_student, load_teacher, save_network
 from models.geometry import SIZE_MULTIPLE
 from models.prior import KIND_NAMES
-from models.student import PROBE_CELLS, Bands, Student, mean_and_size, packed_lumas
+from models.student import EVERY_CELLS_TRAINING, PROBE_CELLS, Bands, Student, mean_and_size, packed_lumas
 from models.teacher import Teacher
 from training.data import Pair, default_data_root, load_pairs
 from training.degradations import KINDS, apply, sample_degradations, severity_vector
@@ -124,7 +124,7 @@ def read_pictures(
 
 def _blocks(packed: Tensor, rng: np.random.Generator) -> Tensor:
     """Some of the blocks that a student looks at in detail, 8-bit, (BLOCKS, 32, 2, 2)."""
-    step = 2 * PROBE_CELLS
+    step = EVERY_CELLS_TRAINING
     all_blocks = (
         packed[0].unfold(1, PROBE_CELLS, step).unfold(2, PROBE_CELLS, step).permute(1, 2, 0, 3, 4).flatten(0, 1)
     )
@@ -158,7 +158,7 @@ def _piece(pair: Pair, rng: np.random.Generator) -> tuple[NDArray[np.float32], N
 
 def read_summary(student: Student, readings: Readings) -> Tensor:
     """The summary of the reader of kinds, as ``Student.trunk`` makes it, from the blocks kept: (n, features)."""
-    bands = student.bands(readings.blocks.flatten(0, 1).float() / 255).flatten(1)
+    bands = student.bands(student.bands.filters(readings.blocks.flatten(0, 1).float() / 255)).flatten(1)
     bands = bands.unflatten(0, readings.blocks.shape[:2]).transpose(1, 2)[..., None]
     return torch.cat([readings.coarse, mean_and_size(bands)], dim=1)
 

@@ -57,8 +57,9 @@ class FusionResult:
 
     ``luma``: uint8 (H, W), full range.
     ``chroma_gain``: float32 (ceil(H/8), ceil(W/8)), 0..4, the factor on (chroma - 128); None: leave chroma as it is.
-    ``scores``: degradation kind (``models.prior.KINDS``) -> probability in 0..1 that it is there; empty: not known.
-    ``code``: float32 (code,), the picture's own prior, None if the student has none: smoothed in time it steers the
+    ``scores``: degradation kind (``models.prior.KINDS``) -> probability in 0..1 that it is there; empty: not known,
+    or not read.
+    ``code``: float32 (code,), the picture's own prior, None if it was not read: smoothed in time it steers the
     next pictures of a stream (``models.steering``).
     Of this picture alone: whoever shows pictures one after another smooths gain and scores in time.
     The arrays belong to the caller.
@@ -86,11 +87,18 @@ class Engine(Protocol):
     """Name of the preset whose weights it runs, such as ``stream``."""
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         """Fuse two registered full-range lumas, uint8, both (H, W), any size from 16x16. Raises EngineError.
 
         ``code``: what steers the fusion, float32 (code,); None: what the student reads in these pictures themselves.
+        ``read`` False: scores and code are not wanted; with a ``code`` given, an engine on a CPU then leaves out the
+        work for them, and both.
         """
 
     def close(self) -> None:

@@ -87,9 +87,14 @@ class CudaGraphEngine:
 
     @torch.inference_mode()
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
-        """As ``models.engines.base.Engine.fuse``."""
+        """As ``models.engines.base.Engine.fuse``; reads every picture."""
         check_lumas(infrared, visible)
         height, width = visible.shape
         key = (height, width)

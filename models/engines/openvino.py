@@ -13,7 +13,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from kernels.maps import apply_maps, pack_lumas
+from kernels.maps import VALUES, apply_maps, pack_lumas
 from models.engines.base import (
     EngineError,
     FusionResult,
@@ -24,6 +24,7 @@ from models.engines.base import (
     named_scores,
 )
 from models.engines.cache import cache_folder
+from models.engines.unread import unread
 from models.geometry import SHUFFLE, padded_size
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import KIND_NAMES
@@ -46,14 +47,14 @@ class _Size:
 
     @contextmanager
     def request(self) -> Iterator[tuple[Any, NDArray[np.float32], NDArray[np.float32]]]:
-        """An inference request and its input buffers (``models.outputs.INPUTS``), for one call."""
+        """An inference request and the buffers of its two inputs, for one call."""
         try:
             mine = self._idle.pop()
         except IndexError:
-            packed, steer = (np.empty(self._compiled.input(name).shape, np.float32) for name in INPUTS)
+            packed, steer = (np.empty(self._compiled.input(index).shape, np.float32) for index in (0, 1))
             request = self._compiled.create_infer_request()
-            for name, buffer in zip(INPUTS, (packed, steer), strict=True):
-                request.set_tensor(name, ov.Tensor(buffer, shared_memory=True))
+            for index, buffer in enumerate((packed, steer)):
+                request.set_input_tensor(index, ov.Tensor(buffer, shared_memory=True))
             mine = (request, packed, steer)
         try:
             yield mine
@@ -98,26 +99,28 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise EngineError(f"model {model!r}: OpenVINO cannot read it: {str(error).splitlines()[0]}") from error
         self._check_outputs()
-        self._sizes: OrderedDict[tuple[int, int], _Size] = OrderedDict()
+        self._sizes: OrderedDict[tuple[int, int, bool], _Size] = OrderedDict()
         self._lock = threading.Lock()
         self._cache = cache_folder()
+        self._cached_size: tuple[int, int] | None = None
 
     def _check_outputs(self) -> None:
         """Raise EngineError for a network that was exported by another version."""
         outputs = {", ".join(output.names): output.partial_shape for output in self._network.outputs}
         inputs = tuple(", ".join(given.names) for given in self._network.inputs)
-        if inputs != INPUTS or tuple(outputs) != OUTPUTS or outputs["severity"][1] != len(KIND_NAMES):
+        expected = {"maps": 3 * VALUES, "severity": len(KIND_NAMES)}
+        if inputs != INPUTS or tuple(outputs) != OUTPUTS or any(outputs[k][-1] != n for k, n in expected.items()):
             raise EngineError(
                 f"model {self.model!r}: exported by another version, its outputs are {'; '.join(outputs)}, not "
                 f"{'; '.join(OUTPUTS)} for {len(KIND_NAMES)} kinds; export it again (python -m training export)"
             )
 
-    def _size(self, height: int, width: int) -> _Size:
-        """What runs trunk size (h, w), compiled on first use."""
-        key = (height, width)
+    def _size(self, height: int, width: int, reads: bool) -> _Size:
+        """What runs trunk size (h, w), compiled on first use. ``reads``: the whole network, or ``unread``."""
+        key = (height, width, reads)
         with self._lock:
             if key not in self._sizes:
-                network = self._network.clone()
+                network = self._network.clone() if reads else unread(self._network)
                 packed = INPUTS[0]
                 network.reshape({packed: [1, height, width, network.input(packed).partial_shape[3].get_length()]})
                 settings: dict[str, Any] = {
@@ -125,9 +128,10 @@ class OpenVinoEngine:
                     "NUM_STREAMS": self.parallel,
                     "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
                 }
-                if self._cache is not None:
+                self._cached_size = self._cached_size or (height, width)
+                if self._cache is not None and self._cached_size == (height, width):
                     # Of the first size only: a folder of pictures of many sizes must not fill the disk.
-                    settings["CACHE_DIR"], self._cache = str(self._cache), None
+                    settings["CACHE_DIR"] = str(self._cache)
                 self._sizes[key] = _Size(self._core.compile_model(network, "CPU", settings))
                 if len(self._sizes) > _MAX_SIZES:
                     self._sizes.popitem(last=False)
@@ -135,10 +139,16 @@ class OpenVinoEngine:
             return self._sizes[key]
 
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
         """As ``models.engines.base.Engine.fuse``."""
         check_lumas(infrared, visible)
+        reads = read or code is None
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
         half = halves(self._resolution, height, width)
@@ -150,20 +160,21 @@ class OpenVinoEngine:
 
             pack, apply = pack_lumas_halved, apply_maps_doubled
             rows, columns = halved_size(height), halved_size(width)
-        with self._size(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE).request() as (
-            request,
-            packed,
-            steer,
-        ):
+        size = self._size(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE, reads)
+        with size.request() as (request, packed, steer):
             pack(infrared, visible, packed[0])
-            steer[0] = steer_of(code)
+            steer[0] = steer_of(code) if reads else code
             request.infer()
-            maps, gain, severity, own = (request.get_output_tensor(index).data[0] for index in range(len(OUTPUTS)))
+            maps, gain, *rest = (request.get_output_tensor(index).data[0] for index in range(4 if reads else 2))
             apply(maps, infrared, visible, luma)
             gain = gain[..., 0].repeat(2, axis=0).repeat(2, axis=1) if half else gain[..., 0]
             gain_rows, gain_columns = chroma_gain_shape(height, width)
             # The next picture overwrites what the request gave.
-            return FusionResult(luma, gain[:gain_rows, :gain_columns].copy(), named_scores(severity), own.copy())
+            gain = gain[:gain_rows, :gain_columns].copy()
+            if not reads:
+                return FusionResult(luma, gain)
+            severity, own = rest
+            return FusionResult(luma, gain, named_scores(severity), own.copy())
 
     def close(self) -> None:
         """Release memory and threads."""

@@ -41,9 +41,14 @@ class TorchEngine:
 
     @torch.inference_mode()
     def fuse(
-        self, infrared: NDArray[np.uint8], visible: NDArray[np.uint8], code: NDArray[np.float32] | None = None
+        self,
+        infrared: NDArray[np.uint8],
+        visible: NDArray[np.uint8],
+        code: NDArray[np.float32] | None = None,
+        *,
+        read: bool = True,
     ) -> FusionResult:
-        """As ``models.engines.base.Engine.fuse``."""
+        """As ``models.engines.base.Engine.fuse``; reads every picture."""
         check_lumas(infrared, visible)
         lumas = torch.from_numpy(np.stack([infrared, visible])[:, None]).to(self._device)
         steer = torch.from_numpy(steer_of(code)).to(self._device)

@@ -1,4 +1,7 @@
-"""Latency of the student: from two 8-bit lumas in memory to the fused one."""
+"""Latency of the student: from two 8-bit lumas in memory to the fused one.
+
+Three frames of a video in four at 30 Hz are fused only, the fourth one is read, too (``stream.fusion.READ_EVERY_S``).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ CANDIDATES = (
 
 @dataclass(frozen=True, slots=True)
 class EngineFigures:
-    """``measured``: a row for each engine, precision and size. ``unavailable``: "engine precision" -> why."""
+    """``measured``: a row for each engine, precision and size; its ``ms`` is of frames that are fused only, its
+    ``read_ms`` of those that are read. ``unavailable``: "engine precision" -> why.
+    """
 
     measured: list[dict[str, Any]]
     unavailable: dict[str, str]
@@ -41,7 +46,11 @@ def measure_engines(model: str, sizes: Sequence[tuple[int, int]], clock: Clock, 
             continue
         for width, height in sizes:
             infrared, visible = (textured_luma(width, height, seed) for seed in (1, 2))
-            taken = measure_ms(partial(engine.fuse, infrared, visible), clock, budget_s)
+            code = engine.fuse(infrared, visible).code
+            taken, read = (
+                measure_ms(partial(engine.fuse, infrared, visible, code, read=read), clock, budget_s / 2)
+                for read in (False, True)
+            )
             measured.append(
                 {
                     "engine": engine.name,
@@ -50,6 +59,7 @@ def measure_engines(model: str, sizes: Sequence[tuple[int, int]], clock: Clock, 
                     "width": width,
                     "height": height,
                     "ms": taken.as_json(),
+                    "read_ms": read.as_json(),
                 }
             )
         engine.close()

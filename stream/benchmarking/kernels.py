@@ -13,7 +13,7 @@ from kernels.coverage import fill_uncovered
 from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
 from kernels.level import mean_level, shifted
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
-from kernels.maps import FACTOR, PIXELS, apply_maps, pack_lumas
+from kernels.maps import FACTOR, PIXELS, VALUES, apply_maps, pack_lumas
 from kernels.palette import colourise
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import resize
@@ -48,10 +48,10 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     turned = np.array([[0.98, 0.02, 3.0], [-0.02, 0.98, 5.0], [1e-6, 0.0, 1.0]])
     blocks = (HEIGHT_PX // FACTOR, WIDTH_PX // FACTOR)
     packed = np.empty((*blocks, 2 * PIXELS), np.float32)
-    maps = np.full((*blocks, 3 * PIXELS), 0.3, np.float32)
+    maps = np.full((*blocks, 3 * VALUES), 0.3, np.float32)
     fewer = (halved_size(HEIGHT_PX) // FACTOR, halved_size(WIDTH_PX) // FACTOR)
     packed_half = np.empty((*fewer, 2 * PIXELS), np.float32)
-    maps_half = np.full((*fewer, 3 * PIXELS), 0.3, np.float32)
+    maps_half = np.full((*fewer, 3 * VALUES), 0.3, np.float32)
     unrest = UnrestMeter()
     state = luma.astype(np.float32)
     shown = np.empty_like(state)

@@ -32,7 +32,9 @@ def facts_lines(facts: dict[str, Any]) -> Iterator[str]:
 def engine_lines(figures: list[dict[str, Any]], unavailable: dict[str, str]) -> Iterator[str]:
     """Latency of the student, and what could not be measured."""
     rows = [
-        [f"{row['engine']} {row['precision']} {row['width']}x{row['height']}", *_ms_cells(row["ms"])] for row in figures
+        [f"{row['engine']} {row['precision']} {row['width']}x{row['height']}{how}", *_ms_cells(row[ms])]
+        for row in figures
+        for ms, how in (("ms", ""), ("read_ms", ", and read"))
     ]
     yield from table(["student, two lumas to one", *_MS_HEAD], rows)
     for name, why in unavailable.items():

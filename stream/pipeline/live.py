@@ -125,6 +125,9 @@ class Live:
             self._timekeeper.start(pairing.infrared_offset_ms or 0.0)
             if control is not None:
                 control.start()
+            stage.warm_up()
+            for reader in readers.values():
+                reader.begin()
             on_ready()
             self._began_ns = clock.monotonic_ns()
             self._fuse_all(sync, readers, stage, commands, writers, duration_s)
@@ -155,7 +158,7 @@ class Live:
         if not is_live(source_config.url):
             # A recording or the simulator plays at its own rate, as a camera would, and ends.
             played = source_config.model_copy(update={"realtime": True})
-            return self._reader_of(open_source(played, role, self._clock), role)
+            return self._reader_of(open_source(played, role, self._clock), role, passing=False)
 
         def on_state(state: str) -> None:
             self._states[role] = state
@@ -169,12 +172,14 @@ class Live:
                 stop=self._sources_stop,
             ),
             role,
+            passing=True,
         )
 
-    def _reader_of(self, source: Source, role: Role) -> Reader:
+    def _reader_of(self, source: Source, role: Role, *, passing: bool) -> Reader:
         source_config = self._sources[role]
         buffer: Buffer[Arrival] = Buffer(source_config.depth, source_config.policy or "latest")
-        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set, self._timekeeper.see)
+        see = self._timekeeper.see
+        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set, see, passing=passing)
 
     def _fuse_all(
         self,

@@ -59,6 +59,7 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     engine: Engine | None = None
     try:
         for reader in readers.values():
+            reader.begin()
             reader.start()
         # While the recordings open.
         engine = fusion_engine(config, throughput=True)

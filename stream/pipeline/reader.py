@@ -26,7 +26,8 @@ class Reader:
     """Reads one source into ``buffer``; the buffer is closed at the end, with the error that ended it if any.
 
     ``notify`` is called after every frame and at the end, ``see`` with every frame before it may be dropped, both from
-    the reader's thread.
+    the reader's thread. Nothing is read before ``begin``; what a ``passing`` source (a camera) sends before that is let
+    go, and counted as frames before the start.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class Reader:
         clock: Clock,
         notify: Callable[[], None] = lambda: None,
         see: Callable[[Role, Frame], None] | None = None,
+        *,
+        passing: bool = False,
     ) -> None:
         self.source = source
         self.role = role
@@ -47,11 +50,17 @@ class Reader:
         self._clock = clock
         self._notify = notify
         self._see = see
+        self._passing = passing
+        self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"read-{role}", daemon=True)
 
     def start(self) -> None:
         """Start the thread; ``info`` is then resolved with what the source says of itself, or with its error."""
         self._thread.start()
+
+    def begin(self) -> None:
+        """From now on, every frame counts."""
+        self._begun.set()
 
     def opened(self, within_s: float, stopped: Callable[[], bool] = lambda: False) -> StreamInfo:
         """Wait until the source is open; what it says of itself.
@@ -74,6 +83,7 @@ class Reader:
     def stop(self, timeout_s: float = 5.0) -> None:
         """Close the buffer, which ends the thread at its next frame, and wait for it."""
         self.buffer.close()
+        self._begun.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if self._thread.is_alive():
@@ -108,6 +118,8 @@ class Reader:
             self._notify()
 
     def _read(self) -> None:
+        if not self._passing:
+            self._begun.wait()
         frames = self.source.frames()
         while True:
             # Processor time, as a live source spends most of the call waiting for the camera.
@@ -115,6 +127,9 @@ class Reader:
             frame = next(frames, None)
             if frame is None:
                 return
+            if not self._begun.is_set():
+                self._stats.count(f"frames_before_start.{self.role}")
+                continue
             self._stats.stage("decode", (self._clock.thread_cpu_ns() - began) / 1e6)
             self._stats.count(f"frames_in.{self.role}")
             self.buffer.put((frame, self._clock.now_ns()))

@@ -55,7 +55,9 @@ class JpegEncoder:
             codec.height = height_px
             codec.pix_fmt = "yuvj420p"
             codec.time_base = Fraction(1, 1000)
-            codec.thread_count = 1
+            # Two halves at once: a viewer waits for the picture.
+            codec.thread_type = "SLICE"
+            codec.thread_count = 2
             q = str(self._quantizer)
             codec.options = {
                 "flags": "+qscale",
