@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from stream.calibration import load_calibration
+from stream.calibration_file import load_calibration
 from stream.config import NightglassConfig, SyncConfig, load_config, parse_config
 from stream.errors import ConfigError
 
