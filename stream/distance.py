@@ -46,7 +46,8 @@ def limits_m(distances_m: Sequence[float]) -> tuple[float, float]:
     if len(distances_m) == 1:
         return distances_m[0], distances_m[0]
     beyond = BEYOND * (near - far)
-    return 1 / (near + beyond), min(MOST_M, 1 / max(far - beyond, 1 / MOST_M))
+    farthest = MOST_M if far - beyond <= 1 / MOST_M else 1 / (far - beyond)
+    return 1 / (near + beyond), farthest
 
 
 def map_at(distances_m: Sequence[float], maps: Sequence[Matrix], distance_m: float) -> Matrix:
