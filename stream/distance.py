@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stream.homography import Matrix, corners_apart_px
+from stream.homography import Matrix, apply, corner_pixels
 
 BEYOND = 1.0
 """How far maps go beyond the outermost ones, as a share of what lies between these in 1/d. So far out the maps' own
@@ -28,7 +29,7 @@ MOST_M = 100_000.0
 """Nothing looks different farther away."""
 
 _STEPS = 100
-"""Distances that are tried where one is looked for, evenly in 1/d: 10 ms of work."""
+"""Distances that are tried where one is looked for, evenly in 1/d."""
 
 
 def is_same(one_m: float, other_m: float) -> bool:
@@ -56,14 +57,7 @@ def map_at(distances_m: Sequence[float], maps: Sequence[Matrix], distance_m: flo
     Between two maps it comes of these, beyond all of them of the nearest and the farthest: that is the widest base, and
     it joins on at both ends.
     """
-    if len(maps) == 1:
-        return maps[0] / maps[0][2, 2]
-    after = int(np.searchsorted(distances_m, distance_m))
-    one, other = (after - 1, after) if 0 < after < len(maps) else (0, len(maps) - 1)
-    near, far = 1 / distances_m[one], 1 / distances_m[other]
-    share = (near - 1 / distance_m) / (near - far)
-    matrix = (1 - share) * maps[one] + share * _ratio(maps[one], maps[other]) * maps[other]
-    return matrix / matrix[2, 2]
+    return np.asarray(_maps_at(distances_m, maps, np.array([distance_m]))[0])
 
 
 def likeliest_m(
@@ -71,11 +65,34 @@ def likeliest_m(
 ) -> float:
     """The distance, within the limits, whose map is nearest to one that was seen: by the visible picture's corners."""
     nearest_m, farthest_m = limits_m(distances_m)
-    tried_m = 1 / np.linspace(1 / nearest_m, 1 / farthest_m, _STEPS)
     # The ends exactly, also after dividing twice.
-    tried_m = np.clip(tried_m, nearest_m, farthest_m)
-    apart_px = [corners_apart_px(map_at(distances_m, maps, one_m), seen, visible_size) for one_m in tried_m]
-    return float(tried_m[int(np.argmin(apart_px))])
+    tried_m = np.clip(1 / np.linspace(1 / nearest_m, 1 / farthest_m, _STEPS), nearest_m, farthest_m)
+    corners = corner_pixels(visible_size)
+    mapped = np.column_stack([corners, np.ones(4)]) @ _maps_at(distances_m, maps, tried_m).transpose(0, 2, 1)
+    away_px = mapped[..., :2] / mapped[..., 2:] - apply(seen, corners)
+    return float(tried_m[int(np.argmin((away_px**2).sum(axis=(1, 2))))])
+
+
+def _maps_at(
+    distances_m: Sequence[float], maps: Sequence[Matrix], wanted_m: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``map_at`` for several distances, (N,): (N, 3, 3)."""
+    last = len(maps) - 1
+    after = np.searchsorted(distances_m, wanted_m)
+    inside = (after > 0) & (after <= last)
+    one, other = np.where(inside, after - 1, 0), np.where(inside, after, last)
+    if last == 0:
+        share = np.zeros(len(wanted_m))
+    else:
+        per_m = 1 / np.asarray(distances_m)
+        share = (per_m[one] - 1 / wanted_m) / (per_m[one] - per_m[other])
+    ratios = {
+        pair: _ratio(maps[pair[0]], maps[pair[1]]) for pair in set(zip(one.tolist(), other.tolist(), strict=True))
+    }
+    ratio = np.array([ratios[pair] for pair in zip(one.tolist(), other.tolist(), strict=True)])
+    stack = np.stack(maps)
+    between = (1 - share)[:, None, None] * stack[one] + (share * ratio)[:, None, None] * stack[other]
+    return np.asarray(between / between[:, 2:, 2:])
 
 
 def _ratio(one: Matrix, other: Matrix) -> float:
