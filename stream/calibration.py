@@ -138,6 +138,11 @@ class Calibration:
         return replace(together, trim=self.trim).with_timing_of(self)
 
     @property
+    def is_meant(self) -> bool:
+        """Whether it may be meant to lie beside what is in view: corrected by hand, or chosen for a distance."""
+        return bool(self.maps) or not self.trim.is_none
+
+    @property
     def is_farthest(self) -> bool:
         """Whether it is for the farthest distance at which a map was taken: what holds where none is chosen."""
         return not self.maps or self.distance_m == self.maps[-1].distance_m

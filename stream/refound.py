@@ -27,22 +27,10 @@ def refound(present: Calibration | None, found: Calibration) -> Calibration:
 
     Raises CalibrationError where what was found does not fit the present sizes, or a moved map could not be.
     """
-    if present is None or not present.maps or present.distance_m is None:
+    if present is None or not present.maps:
         return found
-    sizes = present.infrared_size, present.visible_size
-    seen = matrix_for(found, *sizes)
-    same_px = AWAY_PX / 640 * present.infrared_size[0]
-
-    def apart_px(distance_m: float) -> float:
-        return corners_apart_px(matrix_for(present.at_distance(distance_m), *sizes), seen, present.visible_size)
-
-    there = present
-    if apart_px(present.distance_m) >= same_px:
-        trim = present.trim.undone(present.visible_size)
-        maps = [(one.distance_m or 0.0, one.homography @ trim) for one in present.maps]
-        distance_m = likeliest_m([one[0] for one in maps], [one[1] for one in maps], seen, present.visible_size)
-        if apart_px(distance_m) < same_px:
-            there = present.at_distance(distance_m)
+    there = at_distance_of(present, found) or present
+    seen = matrix_for(found, present.infrared_size, present.visible_size)
     moved = seen @ np.linalg.inv(there.homography)
     together = of_distances(
         [
@@ -61,3 +49,27 @@ def refound(present: Calibration | None, found: Calibration) -> Calibration:
         there.distance_m,
     )
     return together.with_timing_of(present)
+
+
+def at_distance_of(present: Calibration | None, found: Calibration) -> Calibration | None:
+    """The present calibration, trim and all, at the distance whose map was found; at its own if that is as good.
+
+    None where no distance's map is the same within ``AWAY_PX``, and without maps of several distances. Raises
+    CalibrationError where what was found is for pictures of another aspect.
+    """
+    if present is None or not present.maps or present.distance_m is None:
+        return None
+    sizes = present.infrared_size, present.visible_size
+    seen = matrix_for(found, *sizes)
+
+    def is_same(one: Calibration) -> bool:
+        apart_px = corners_apart_px(matrix_for(one, *sizes), seen, present.visible_size)
+        return apart_px < AWAY_PX / 640 * present.infrared_size[0]
+
+    if is_same(present):
+        return present
+    trim = present.trim.undone(present.visible_size)
+    distances_m = [one.distance_m for one in present.maps if one.distance_m is not None]
+    maps = [one.homography @ trim for one in present.maps]
+    there = present.at_distance(likeliest_m(distances_m, maps, seen, present.visible_size))
+    return there if is_same(there) else None

@@ -92,10 +92,9 @@ class Registration:
         return None if self._sizes is None or self._glide is not None else self._placing.matrix
 
     @property
-    def trimmed(self) -> bool:
-        """Whether the map is meant to lie beside what is in view: corrected by hand, or that of a chosen distance."""
-        calibration = self._calibration
-        return calibration is not None and (bool(calibration.maps) or not calibration.trim.is_none)
+    def calibration(self) -> Calibration | None:
+        """What the map is made from, or is on its way to; None: infrared is scaled to fit."""
+        return self._calibration
 
     def trim_to(self, trim: Trim, at_ns: int) -> None:
         """Go over to another trim of the present calibration. Raises CalibrationError for one that is too large."""

@@ -14,13 +14,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from live_support import SIM, LiveRun, free_port
 
+from stream.alignment.apart import ApartEstimator
+from stream.alignment.session import Search
+from stream.alignment.watch import AlignmentWatch
+from stream.calibrate import Target
 from stream.calibration import Calibration, matrix_for, of_distances
 from stream.calibration_file import load_calibration, save_calibration, save_settings
-from stream.config import parse_config
+from stream.clock import SystemClock
+from stream.config import AlignmentConfig, NormalizeConfig, parse_config
 from stream.distance import MOST_M, limits_m, map_at
 from stream.errors import CalibrationError, ConfigError, UsageError
 from stream.homography import apply, corner_pixels, corners_apart_px, fit_homography, similarity
 from stream.pipeline.commands import LiveCommands
+from stream.pipeline.monitor import AlignmentMonitor
 from stream.pipeline.setup import calibration_of
 from stream.pipeline.timekeeper import Refreshed
 from stream.refound import refound
@@ -317,7 +323,7 @@ def test_the_map_glides_to_another_distance():
     whole = corners_apart_px(start, RIG.map(6), VISIBLE)
     assert whole > 5 and 0 < steps.max() < 0.2 * whole
     np.testing.assert_allclose(places[-1], apply(RIG.map(6), corner_pixels(VISIBLE)), atol=0.01)
-    assert registration.trimmed, "chosen for a distance: meant to lie beside what is farther away"
+    assert registration.calibration.is_meant, "chosen for a distance: meant to lie beside what is farther away"
     with pytest.raises(CalibrationError, match="without a calibration"):
         Registration(None).distance_to(3, 0)
 
@@ -365,6 +371,38 @@ def test_a_little_correction_leaves_the_distance_and_one_map_is_replaced():
     assert refound(None, found) is found and refound(RIG.calibration(4), found) is found
     with pytest.raises(CalibrationError, match="aspect"):
         refound(RIG.of(4, 20), Calibration(np.eye(3), (640, 480), VISIBLE, "structure"))
+
+
+class OneSearch:
+    """Stands for a session whose scene told nothing for long, and whose search then finds a map."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.watch = AlignmentWatch()
+        self._found = Search(matrix, INFRARED, VISIBLE, 0.9, "", corners_apart_px(matrix, RIG.map(4), VISIBLE))
+
+    def search(self, estimator) -> Search:
+        return self._found
+
+
+@pytest.mark.parametrize(
+    ("present", "matrix", "knocked"),
+    [
+        (RIG.of(4, 20).at_distance(4), RIG.map(20), False),
+        (RIG.of(4, 20).at_distance(4), similarity(INFRARED, VISIBLE, 2.0, 0, (0, 60)), True),
+        (RIG.calibration(4), RIG.map(20), True),
+        (None, RIG.map(20), True),
+    ],
+)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_scene_at_another_distance_than_the_chosen_one_is_no_knock_but_may_be_asked_for(
+    present, matrix, knocked, asked
+):
+    monitor = AlignmentMonitor(AlignmentConfig(), NormalizeConfig(), SystemClock())
+    monitor._estimator = ApartEstimator()
+    session = OneSearch(matrix)
+    monitor._search(session, asked, present)
+    assert (session.watch.state == "knocked") == (knocked and not asked) == bool(monitor._counts["knocks"])
+    assert (monitor.take_calibration() is not None) == asked
 
 
 # Commands and keys.
@@ -492,6 +530,19 @@ def moved_right_px(before: np.ndarray, after: np.ndarray) -> int:
     """By how much the middle of a picture lies farther to the right in another."""
     middle = before[:, 40:88].astype(int)
     return min(range(-20, 21), key=lambda x: float(np.abs(after[:, 40 + x : 88 + x] - middle).mean()))
+
+
+def test_an_added_map_brings_its_time_offset_or_leaves_the_one_that_is_there(tmp_path):
+    target = Target(several(tmp_path, "infrared_offset_ms: 10.0\ntrim: {shift_px: [2, 0]}\n"), 9.0, add=True)
+    lines = target.save(RIG.calibration(1), target.present())
+    assert lines[0].startswith("maps of 4, 9, 20 m; the maps reach from 2.22 m to infinity; in use")
+    assert "a trim" in lines[1], "made for one map, perhaps against parallax"
+    assert load_calibration(target.path).infrared_offset_ms == 10.0
+    target.save(RIG.calibration(1).with_offset(-70.0, 0.5), target.present())
+    read = load_calibration(target.path)
+    assert (read.infrared_offset_ms, read.trim, len(read.maps)) == (-70.0, Trim(2, 0), 3)
+    with pytest.raises(CalibrationError, match="several distances already"):
+        target.save(read, None)
 
 
 def points_file(path: Path, shift_px: float) -> Path:

@@ -110,11 +110,14 @@ def test_the_map_goes_over_to_a_trim_and_back_also_without_a_calibration():
         registration.trim_to(Trim(4), 0)
     registration.at(SIZE, SIZE, 0)
     registration.trim_to(Trim(4), 0)
-    assert registration.trimmed
+    assert registration.calibration.is_meant
     assert -4 < registration.at(SIZE, SIZE, round(GLIDE_S * 5e8)).matrix[0, 2] < -1
     assert registration.at(SIZE, SIZE, 2_000_000_000).matrix[0, 2] == pytest.approx(-4)
     registration.trim_to(Trim(), 2_000_000_000)
-    assert registration.at(SIZE, SIZE, 4_000_000_000).matrix[0, 2] == pytest.approx(0) and not registration.trimmed
+    assert (
+        registration.at(SIZE, SIZE, 4_000_000_000).matrix[0, 2] == pytest.approx(0)
+        and not registration.calibration.is_meant
+    )
 
 
 def commands_of(path: Path | None = None, given: Calibration | None = None, watched: bool = True) -> LiveCommands:

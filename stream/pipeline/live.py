@@ -236,7 +236,7 @@ class Live:
         clock, stats, monitor = self._clock, self._stats, self._monitor
         self._steer(stage.registration, commands, pair)
         prepared = stage.prepare(pair, seq)
-        monitor.offer(prepared, stage.registration.settled, stage.registration.trimmed)
+        monitor.offer(prepared, stage.registration.settled, stage.registration.calibration)
         self._timekeeper.placed(stage.registration.settled, pair.infrared, pair.visible)
         steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
