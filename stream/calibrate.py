@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from stream.calibration import Calibration, load_calibration, matrix_for, save_calibration
+from stream.calibration import Calibration, matrix_for
+from stream.calibration_file import load_calibration, save_calibration
 from stream.clock import Clock
 from stream.config import SourceConfig
 from stream.errors import CalibrationError
@@ -20,23 +22,71 @@ from stream.sources.opening import open_source
 from stream.timing import find_timing
 
 
-def calibrate_by_hand(infrared: str, visible: str, points: Path, output: Path, clock: Clock) -> str:
-    """Turn hand-measured points into a calibration file; a line that says what came out.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a calibration goes. ``distance_m``: at which it is taken, metres, None where nobody said; ``add``: to the
+    maps of other distances that are in the file already, rather than in their place.
+    """
+
+    path: Path
+    distance_m: float | None = None
+    add: bool = False
+
+    def present(self) -> Calibration | None:
+        """What is to be added to. Raises CalibrationError where that cannot be."""
+        if not self.add:
+            return None
+        present = load_calibration(self.path)
+        if present.distance_m is None:
+            raise CalibrationError(
+                f"{self.path}: it is not known at which distance its map was taken; write that into the file as "
+                "distance_m, in metres, or make it anew with --distance-m"
+            )
+        return present
+
+    def save(self, made: Calibration, present: Calibration | None) -> list[str]:
+        """Write what was made, with ``present`` if it is added to that; what else there is to say.
+
+        Raises CalibrationError.
+        """
+        if self.distance_m is not None:
+            if made.maps:
+                raise CalibrationError("the points are of several distances already: leave out --distance-m")
+            made = replace(made, distance_m=self.distance_m)
+        if present is None:
+            save_calibration(self.path, made)
+            return []
+        whole = present.with_map(made)
+        if made.infrared_offset_ms is not None:
+            whole = whole.with_timing_of(made)
+        save_calibration(self.path, whole)
+        distances = ", ".join(f"{one.distance_m:g}" for one in whole.maps or (whole,))
+        lines = [
+            f"maps of {distances} m; {whole.reach()}; in use without registration.distance_m: {whole.distance_m:g} m"
+        ]
+        if not whole.trim.is_none:
+            lines.append("the file has a trim, which is applied on top of all maps: look whether it is still wanted")
+        return lines
+
+
+def calibrate_by_hand(infrared: str, visible: str, points: Path, target: Target, clock: Clock) -> list[str]:
+    """Turn hand-measured points into a calibration file; lines that say what came out.
 
     Both sources are opened to check that the points were measured on pictures of their shape. Raises
     CalibrationError, SourceError.
     """
+    present, output = target.present(), target.path
     calibration = load_calibration(points)
     matrix_for(calibration, _size(infrared, "infrared", clock), _size(visible, "visible", clock))
     if output.resolve() == points.resolve():
         raise CalibrationError(f"{output}: would overwrite the points it is made from; give another --output")
-    save_calibration(output, calibration)
+    more = target.save(calibration, present)
     residual = "" if calibration.residual_px is None else f", residual {calibration.residual_px:.2f} infrared pixels"
-    return f"{output}: from points measured by hand{residual}"
+    return [f"{output}: from points measured by hand{residual}", *more]
 
 
 def calibrate_from_footage(
-    infrared: str, visible: str, output: Path, clock: Clock, seconds: float = SPAN_S
+    infrared: str, visible: str, target: Target, clock: Clock, seconds: float = SPAN_S
 ) -> list[str]:
     """Find the alignment in space and time in ``seconds`` of both sources; write it, and a picture to check it by.
 
@@ -51,6 +101,7 @@ def calibrate_from_footage(
         raise CalibrationError(
             f"OpenCV cannot be loaded ({error}); install libGL (Debian: apt install libgl1 libglib2.0-0)"
         ) from None
+    present, output = target.present(), target.path
     with ThreadPoolExecutor(2) as pool:
         # Side by side: two live cameras have to be read at the same time.
         waiting = [pool.submit(read_footage, url, role, clock, seconds) for url, role in _sides(infrared, visible)]
@@ -86,7 +137,7 @@ def calibrate_from_footage(
         infrared_drift_ppm=timing.drift_ppm,
         infrared_offset_confidence=timing.confidence,
     )
-    save_calibration(output, calibration)
+    more = target.save(calibration, present)
     write_still(picture_path, Picture(overlay(middle_ir.luma, middle_vi.luma, found.homography), None))
     spread = ""
     if found.residuals_px:
@@ -95,6 +146,7 @@ def calibrate_from_footage(
         f"{output}: score {found.score:.2f} from {found.frames} pairs of frames{spread}; "
         f"look at {picture_path} before you use it",
         timing.said,
+        *more,
     ]
 
 

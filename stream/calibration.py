@@ -1,4 +1,4 @@
-"""The calibration file: where a visible pixel lies in the infrared picture, and how the two streams differ in time.
+"""A calibration: where a visible pixel lies in the infrared picture, and how the two streams differ in time. Pure.
 
 Pixel coordinates: x to the right, y down, (0, 0) is the centre of the top left pixel.
 """
@@ -6,21 +6,16 @@ Pixel coordinates: x to the right, y down, (0, 0) is the centre of the top left 
 from __future__ import annotations
 
 import datetime
-import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any
+from itertools import pairwise
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
 
+from stream.distance import MOST_M, is_same, limits_m, map_at
 from stream.errors import CalibrationError
-from stream.homography import PointPair, apply, fit_homography, rescale, residuals_px, scale_to_fit, similarity
-from stream.schema import StrictModel, describe, read_yaml
+from stream.homography import PointPair, apply, fit_homography, rescale, residuals_px, scale_to_fit
 from stream.trim import NO_TRIM, Trim
 
 Size = tuple[int, int]
@@ -45,7 +40,9 @@ class Calibration:
     would put the picture from where all together do (root mean square, infrared pixels). ``infrared_offset_ms``: to add
     to infrared capture times; ``infrared_drift_ppm``: growth of that offset from the first infrared frame on, None
     where unknown; ``infrared_offset_confidence``: 0..1, None where it was not found in footage. ``trim``: set by
-    hand on top of the map. Raises CalibrationError for a map that no pair of cameras can have.
+    hand on top of the map. ``distance_m``: the distance that the map is for, metres, None where unknown. ``maps``: what
+    it was made of, nearest first, where maps were taken at several distances (see ``of_distances``): calibrations of
+    these sizes with neither trim nor timing. Raises CalibrationError for a map that no pair of cameras can have.
     """
 
     homography: NDArray[np.float64]
@@ -61,6 +58,8 @@ class Calibration:
     residuals_px: tuple[float, ...] | None = None
     infrared_offset_confidence: float | None = None
     trim: Trim = NO_TRIM
+    distance_m: float | None = None
+    maps: tuple[Calibration, ...] = ()
 
     def __post_init__(self) -> None:
         if self.homography.shape != (3, 3) or not np.isfinite(self.homography).all():
@@ -70,6 +69,8 @@ class Calibration:
         if not _is_plausible(self.homography, self.visible_size):
             raise CalibrationError("the homography folds or flattens the visible picture: measure the points anew")
         self.trim.check(self.visible_size)
+        if self.distance_m is not None and not 0 < self.distance_m <= MOST_M:
+            raise CalibrationError(f"a distance must be over 0 and at most {MOST_M:g} metres, got {self.distance_m:g}")
         object.__setattr__(self, "homography", self.homography / self.homography[2, 2])
 
     def with_trim(self, trim: Trim) -> Calibration:
@@ -86,6 +87,86 @@ class Calibration:
             infrared_drift_ppm=other.infrared_drift_ppm,
             infrared_offset_confidence=other.infrared_offset_confidence,
         )
+
+    def with_offset(self, offset_ms: float, confidence: float | None) -> Calibration:
+        """The same with another time offset. The drift, a matter of the cameras' clocks, stays."""
+        return replace(self, infrared_offset_ms=offset_ms, infrared_offset_confidence=confidence)
+
+    @property
+    def limits_m(self) -> tuple[float, float] | None:
+        """Nearest and farthest distance that it can be set to, metres; None where it has no maps to choose from."""
+        return limits_m([_distance_m(one) for one in self.maps]) if self.maps else None
+
+    def reach(self) -> str:
+        """The same in words."""
+        limits = self.limits_m
+        if limits is None:
+            return "there is one map only"
+        return f"the maps reach from {limits[0]:.3g} m to " + (
+            "infinity" if limits[1] == MOST_M else f"{limits[1]:.3g} m"
+        )
+
+    def at_distance(self, distance_m: float) -> Calibration:
+        """The same for another distance in metres, which is brought within ``limits_m``.
+
+        Raises CalibrationError where it has no maps to choose from, or for a distance that none can be.
+        """
+        limits = self.limits_m
+        if limits is None:
+            raise CalibrationError(
+                "the calibration has one map, so no distance can be chosen: add maps of other distances "
+                "(run_stream.py calibrate --distance-m D --add)"
+            )
+        if not distance_m > 0:
+            raise CalibrationError(f"a distance must be over 0 metres, got {distance_m:g}")
+        within_m = min(max(distance_m, limits[0]), limits[1])
+        homography = map_at([_distance_m(one) for one in self.maps], [one.homography for one in self.maps], within_m)
+        return replace(self, homography=homography, distance_m=within_m)
+
+    def with_map(self, other: Calibration) -> Calibration:
+        """The same with the map of one more distance, in place of one of the same distance.
+
+        Trim and chosen distance stay; where none was chosen it is still the farthest. Raises CalibrationError where
+        distances are not known or other sizes have another aspect.
+        """
+        if self.distance_m is None or other.distance_m is None:
+            raise CalibrationError("maps of several distances need the distance that each was taken at")
+        kept = [one for one in self.maps or (self,) if not is_same(_distance_m(one), other.distance_m)]
+        chosen_m = self.distance_m if self.maps and not self.is_farthest else None
+        size = self.infrared_size, self.visible_size
+        together = of_distances([*kept, _resized(other, *size)], chosen_m)
+        return replace(together, trim=self.trim).with_timing_of(self)
+
+    @property
+    def is_meant(self) -> bool:
+        """Whether it may be meant to lie beside what is in view: corrected by hand, or chosen for a distance."""
+        return bool(self.maps) or not self.trim.is_none
+
+    @property
+    def is_farthest(self) -> bool:
+        """Whether it is for the farthest distance at which a map was taken: what holds where none is chosen."""
+        return not self.maps or self.distance_m == self.maps[-1].distance_m
+
+
+def of_distances(maps: Sequence[Calibration], distance_m: float | None = None) -> Calibration:
+    """One calibration of maps that were taken at several distances, each with its ``distance_m`` and all of one size.
+
+    ``distance_m``: the one that it is to be for, brought within what the maps give one for (``limits_m``); None: the
+    farthest at which one was taken. Of a single map that map. Raises CalibrationError for distances that are unknown or
+    (nearly) the same.
+    """
+    if any(one.distance_m is None for one in maps):
+        raise CalibrationError("maps of several distances need the distance that each was taken at")
+    alone = sorted((_alone(one) for one in maps), key=_distance_m)
+    for near, far in pairwise(map(_distance_m, alone)):
+        if is_same(near, far):
+            raise CalibrationError(f"maps of {near:g} and {far:g} m count as of one distance: leave one out")
+    farthest = alone[-1]
+    if len(alone) == 1:
+        return farthest
+    size = farthest.infrared_size, farthest.visible_size
+    whole = Calibration(farthest.homography, *size, "distances", distance_m=farthest.distance_m, maps=tuple(alone))
+    return whole if distance_m is None else whole.at_distance(distance_m)
 
 
 def calibrate_from_points(
@@ -142,86 +223,37 @@ def matrix_for(calibration: Calibration | None, infrared_size: Size, visible_siz
     return matrix / matrix[2, 2]
 
 
-def save_calibration(path: Path, calibration: Calibration) -> None:
-    """Write a calibration as YAML. Raises CalibrationError when it cannot be written."""
-    data: dict[str, Any] = {
-        "infrared_size": list(calibration.infrared_size),
-        "visible_size": list(calibration.visible_size),
-        "homography": calibration.homography.tolist(),
-    }
-    for key in (
-        "method",
-        "score",
-        "residual_px",
-        "frames",
-        "residuals_px",
-        "date",
-        "infrared_offset_ms",
-        "infrared_drift_ppm",
-        "infrared_offset_confidence",
-    ):
-        value = getattr(calibration, key)
-        if value is not None:
-            data[key] = list(value) if isinstance(value, tuple) else value
-    if not calibration.trim.is_none:
-        data["trim"] = _trim_entry(calibration.trim)
-    head = "# Nightglass calibration: visible pixel -> infrared pixel, (0, 0) is the centre of the top left pixel.\n"
-    try:
-        path.write_text(head + yaml.safe_dump(data, sort_keys=False, default_flow_style=None), encoding="utf-8")
-    except OSError as error:
-        raise CalibrationError(f"{path}: cannot write the calibration: {error.strerror}") from None
+def _distance_m(one: Calibration) -> float:
+    """For maps of several distances, which all have one."""
+    assert one.distance_m is not None
+    return one.distance_m
 
 
-def save_trim(path: Path, trim: Trim) -> None:
-    """Write a trim into a calibration file and leave all else in it, comments too, as it is.
-
-    Raises CalibrationError for a file that is no calibration (before and after), and when it cannot be written.
-    """
-    load_calibration(path)
-    line = "" if trim.is_none else f"trim: {yaml.safe_dump(_trim_entry(trim), default_flow_style=True).strip()}\n"
-    beside = path.with_name(path.name + ".new")
-    try:
-        text = path.read_text(encoding="utf-8")
-        # Also an entry that goes on in indented lines.
-        text = re.sub(r"^trim:.*(?:\n[ \t]+.*)*\n?", "", text, flags=re.MULTILINE)
-        beside.write_text(text + ("" if text.endswith("\n") else "\n") + line, encoding="utf-8")
-        load_calibration(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path}: cannot write the trim: {error.strerror}") from None
-    finally:
-        beside.unlink(missing_ok=True)
+def _alone(one: Calibration) -> Calibration:
+    """Its map, without what belongs to the pair of cameras at any distance."""
+    return replace(
+        one,
+        trim=NO_TRIM,
+        infrared_offset_ms=None,
+        infrared_drift_ppm=None,
+        infrared_offset_confidence=None,
+    )
 
 
-def _trim_entry(trim: Trim) -> dict[str, Any]:
-    return {"shift_px": [trim.shift_x_px, trim.shift_y_px], "scale": trim.scale}
-
-
-def load_calibration(path: Path) -> Calibration:
-    """Read a calibration: a homography, points measured by hand, or scale, rotation and shift.
-
-    Raises CalibrationError with one line that names the file and the key.
-    """
-    try:
-        data = read_yaml(path)
-    except FileNotFoundError:
-        raise CalibrationError(f"{path}: no such calibration file; make one with the calibrate command") from None
-    except (OSError, ValueError) as error:
-        raise CalibrationError(f"{path}: cannot read the calibration: {error}") from None
-    if not isinstance(data, dict):
-        raise CalibrationError(f"{path}: a calibration is a mapping of keys; see docs/configuration.md")
-    try:
-        schema = _CalibrationFile.model_validate(data)
-        calibration = schema.calibration()
-    except ValidationError as error:
-        raise CalibrationError(f"{path}: {describe(error, _CalibrationFile)}") from None
-    except CalibrationError as error:
-        raise CalibrationError(f"{path}: {error}") from None
-    if schema.points is not None and calibration.residual_px is not None:
-        logging.getLogger("nightglass").info(
-            "%s: %d points, residual %.2f infrared pixels", path, len(schema.points), calibration.residual_px
-        )
-    return calibration
+def _resized(one: Calibration, infrared_size: Size, visible_size: Size) -> Calibration:
+    """The same map for other sizes of the same aspect. Raises CalibrationError for another aspect."""
+    if (one.infrared_size, one.visible_size) == (infrared_size, visible_size):
+        return one
+    k = infrared_size[0] / one.infrared_size[0]
+    return replace(
+        one,
+        homography=matrix_for(replace(one, trim=NO_TRIM), infrared_size, visible_size),
+        infrared_size=infrared_size,
+        visible_size=visible_size,
+        trim=NO_TRIM,
+        residual_px=None if one.residual_px is None else one.residual_px * k,
+        residuals_px=None if one.residuals_px is None else tuple(miss_px * k for miss_px in one.residuals_px),
+    )
 
 
 def _is_plausible(homography: NDArray[np.float64], visible_size: Size) -> bool:
@@ -235,81 +267,3 @@ def _is_plausible(homography: NDArray[np.float64], visible_size: Size) -> bool:
     spans = mapped[[1, 2]] - mapped[0]
     area = abs(spans[0, 0] * spans[1, 1] - spans[0, 1] * spans[1, 0])
     return bool(area > 1.0)
-
-
-_Xy = Annotated[list[float], Field(min_length=2, max_length=2)]
-_Pixels = Annotated[int, Field(ge=1, le=65_536)]
-_SizeList = Annotated[list[_Pixels], Field(min_length=2, max_length=2)]
-_Row = Annotated[list[float], Field(min_length=3, max_length=3)]
-
-
-class _PointEntry(StrictModel):
-    infrared: _Xy
-    visible: _Xy
-
-
-class _TrimEntry(StrictModel):
-    shift_px: _Xy = Field(default=[0.0, 0.0])
-    scale: Annotated[float, Field(gt=0)] = 1.0
-
-
-class _CalibrationFile(StrictModel):
-    infrared_size: _SizeList
-    visible_size: _SizeList
-    homography: Annotated[list[_Row], Field(min_length=3, max_length=3)] | None = None
-    points: Annotated[list[_PointEntry], Field(min_length=4)] | None = None
-    scale: Annotated[float, Field(gt=0)] | None = None
-    rotate_deg: float | None = None
-    shift_px: _Xy | None = None
-    method: str | None = None
-    score: Annotated[float, Field(ge=0, le=1)] | None = None
-    residual_px: Annotated[float, Field(ge=0)] | None = None
-    date: datetime.date | None = None
-    infrared_offset_ms: float | None = None
-    infrared_drift_ppm: float | None = None
-    frames: Annotated[int, Field(ge=1)] | None = None
-    residuals_px: list[Annotated[float, Field(ge=0)]] | None = None
-    infrared_offset_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    trim: _TrimEntry = _TrimEntry()
-
-    @model_validator(mode="after")
-    def _one_form(self) -> _CalibrationFile:
-        forms = [name for name in ("homography", "points", "scale") if getattr(self, name) is not None]
-        if len(forms) != 1:
-            found = f"got {' and '.join(forms)}" if forms else "got none of them"
-            raise ValueError(f"give exactly one of 'homography', 'points' and 'scale' ({found})")
-        if forms != ["scale"] and (self.rotate_deg is not None or self.shift_px is not None):
-            raise ValueError("'rotate_deg' and 'shift_px' belong to 'scale'")
-        return self
-
-    def calibration(self) -> Calibration:
-        infrared_size = (self.infrared_size[0], self.infrared_size[1])
-        visible_size = (self.visible_size[0], self.visible_size[1])
-        residual_px = self.residual_px
-        if self.points is not None:
-            pairs = [((p.infrared[0], p.infrared[1]), (p.visible[0], p.visible[1])) for p in self.points]
-            fitted = calibrate_from_points(pairs, infrared_size, visible_size)
-            homography, form, residual_px = fitted.homography, "points", fitted.residual_px
-        elif self.scale is not None:
-            shift = self.shift_px or [0.0, 0.0]
-            homography = similarity(
-                infrared_size, visible_size, self.scale, self.rotate_deg or 0.0, (shift[0], shift[1])
-            )
-            form = "by hand"
-        else:
-            homography, form = np.array(self.homography, dtype=np.float64), "homography"
-        return Calibration(
-            homography,
-            infrared_size,
-            visible_size,
-            self.method or form,
-            self.score,
-            residual_px,
-            self.date,
-            self.infrared_offset_ms,
-            self.infrared_drift_ppm,
-            self.frames,
-            None if self.residuals_px is None else tuple(self.residuals_px),
-            self.infrared_offset_confidence,
-            Trim(self.trim.shift_px[0], self.trim.shift_px[1], self.trim.scale),
-        )

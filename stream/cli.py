@@ -13,6 +13,7 @@ import typer
 
 from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
+from stream.distance import MOST_M
 from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
 from stream.startup import hold_garbage, one_thread_for_algebra, release_garbage
 
@@ -171,15 +172,26 @@ def calibrate(
     seconds: Annotated[
         float, typer.Option(min=1, max=600, help="Footage to use. Clock drift takes some minutes.")
     ] = 30.0,
+    distance_m: Annotated[
+        float | None,
+        typer.Option(help="Metres to what is in view: the map is for this distance.", min=0.01, max=MOST_M),
+    ] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add to the maps of other distances in the file, in place of one of the same.")
+    ] = False,
 ) -> None:
     """Find how infrared lies on visible, in space and time, in footage without a target, or take points by hand."""
-    from stream.calibrate import calibrate_by_hand, calibrate_from_footage
+    from stream.calibrate import Target, calibrate_by_hand, calibrate_from_footage
 
+    if add and distance_m is None:
+        raise UsageError("--add needs the distance that the map is taken at: give --distance-m, too")
+    target = Target(output, distance_m, add)
     if points is None:
-        for line in calibrate_from_footage(infrared, visible, output, SystemClock(), seconds):
-            typer.echo(line)
+        lines = calibrate_from_footage(infrared, visible, target, SystemClock(), seconds)
     else:
-        typer.echo(calibrate_by_hand(infrared, visible, points, output, SystemClock()))
+        lines = calibrate_by_hand(infrared, visible, points, target, SystemClock())
+    for line in lines:
+        typer.echo(line)
 
 
 EndpointOption = Annotated[str, typer.Option(help="The running live's control.endpoint.")]
@@ -192,19 +204,29 @@ def trim(
     shift_x: Annotated[float | None, typer.Option(help="Move infrared right by so many visible pixels.")] = None,
     shift_y: Annotated[float | None, typer.Option(help="Move infrared down by so many visible pixels.")] = None,
     scale: Annotated[float | None, typer.Option(help="Make infrared so much larger, about the middle.")] = None,
-    save: Annotated[bool, typer.Option("--save", help="Write it into the calibration file.")] = False,
+    distance_m: Annotated[
+        float | None, typer.Option(help="Use the map for this distance, metres (a calibration of several).", min=0.01)
+    ] = None,
+    save: Annotated[
+        bool,
+        typer.Option("--save", help="Write it into the calibration file, and the time offset if live has changed it."),
+    ] = False,
 ) -> None:
     """Correct a running live's alignment by hand; what is not given stays. Says what then holds."""
     from stream.control import send_command
 
-    given = {"shift_x_px": shift_x, "shift_y_px": shift_y, "scale": scale}
+    given = {"shift_x_px": shift_x, "shift_y_px": shift_y, "scale": scale, "distance_m": distance_m}
     command = {"command": "trim", "save": save, **{key: value for key, value in given.items() if value is not None}}
     answer = send_command(endpoint, command, _ANSWER_S)
     now = answer["trim"]
-    typer.echo(
-        f"shift {now['shift_x_px']:g}, {now['shift_y_px']:g} pixels, scale {now['scale']:g}"
-        + (f"; saved in {answer['saved']}" if answer["saved"] else "")
-    )
+    line = f"shift {now['shift_x_px']:g}, {now['shift_y_px']:g} pixels, scale {now['scale']:g}"
+    if answer["distance_m"] is not None:
+        line += f", distance {answer['distance_m']:.4g} m"
+    if answer["saved"]:
+        line += f"; saved in {answer['saved']}"
+        if answer["infrared_offset_ms"] is not None:
+            line += f" with infrared_offset_ms {answer['infrared_offset_ms']:+g}"
+    typer.echo(line)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.engines import Resolution
+from stream.distance import MOST_M
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
 
@@ -73,6 +74,14 @@ class RegistrationConfig(StrictModel):
     """Infrared onto visible. Without a calibration infrared is scaled to the visible frame's size."""
 
     calibration: FilePath | None = None
+    distance_m: Annotated[float, Field(gt=0, le=MOST_M)] | None = None
+    """Of what matters, where the calibration has maps of several distances. None: as the calibration says."""
+
+    @model_validator(mode="after")
+    def _distance_of_a_calibration(self) -> RegistrationConfig:
+        if self.distance_m is not None and self.calibration is None:
+            raise ValueError("'distance_m' chooses among the maps of a calibration: set 'calibration', too")
+        return self
 
 
 class AlignmentConfig(StrictModel):

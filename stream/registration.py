@@ -11,6 +11,7 @@ from kernels.coverage import coverage_mask
 from stream.calibration import Calibration, matrix_for
 from stream.errors import CalibrationError
 from stream.homography import Matrix, apply, corner_pixels, fit_homography, scale_to_fit
+from stream.refound import refound
 from stream.trim import Trim
 
 Size = tuple[int, int]
@@ -91,9 +92,9 @@ class Registration:
         return None if self._sizes is None or self._glide is not None else self._placing.matrix
 
     @property
-    def trimmed(self) -> bool:
-        """Whether the map is corrected by hand."""
-        return self._calibration is not None and not self._calibration.trim.is_none
+    def calibration(self) -> Calibration | None:
+        """What the map is made from, or is on its way to; None: infrared is scaled to fit."""
+        return self._calibration
 
     def trim_to(self, trim: Trim, at_ns: int) -> None:
         """Go over to another trim of the present calibration. Raises CalibrationError for one that is too large."""
@@ -103,6 +104,20 @@ class Registration:
                 raise CalibrationError("nothing to trim before the first frame of both cameras")
             calibration = Calibration(scale_to_fit(*self._sizes), *self._sizes, "scaled to fit")
         self.move_to(calibration.with_trim(trim), at_ns)
+
+    def distance_to(self, distance_m: float, at_ns: int) -> None:
+        """Go over to the map for another distance, metres. Raises CalibrationError where there is none to choose."""
+        if self._calibration is None:
+            raise CalibrationError("no distance can be chosen without a calibration")
+        self.move_to(self._calibration.at_distance(distance_m), at_ns)
+
+    def found(self, calibration: Calibration, at_ns: int) -> Calibration:
+        """Go over to a map that was found now, and what it says of those of other distances (``refound``); what holds
+        then. Raises CalibrationError where it does not fit.
+        """
+        whole = refound(self._calibration, calibration)
+        self.move_to(whole, at_ns)
+        return whole
 
     def move_to(self, calibration: Calibration | None, at_ns: int) -> None:
         """Go over to another calibration from this moment (capture time, nanoseconds) on.

@@ -1,10 +1,11 @@
-"""Which key of a viewer's window asks for which trim of a running ``live``. Pure: keys in, commands out."""
+"""Which key of a viewer's window asks for which trim or distance of a running ``live``. Pure: keys in, commands out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from stream.distance import MOST_M
 from stream.errors import CalibrationError
 from stream.trim import NO_TRIM, Trim
 
@@ -14,10 +15,15 @@ FINE_PX, COARSE_PX = 1.0, 10.0
 FINE_SCALE, COARSE_SCALE = 0.002, 0.02
 """How much larger or smaller a key makes it."""
 
-HELP = "A D W S: shift   + -: scale   F: steps   0: none   K: keep"
+FINE_PER_M, COARSE_PER_M = 0.005, 0.05
+"""By what a key changes 1/distance, 1/m. So infrared moves as far with every press: by about half a visible pixel in
+Full HD, with cameras 6 cm apart."""
+
+HELP = "A D W S: shift   + -: scale   N M: nearer, farther   F: steps   0: no trim   K: keep"
 """What the window says of the keys."""
 
 _SHIFTS = {"a": (-1, 0), "d": (1, 0), "w": (0, -1), "s": (0, 1)}
+_DISTANCES = {"n": 1, "m": -1}
 _SCALES = {"+": 1, "=": 1, "-": -1}
 
 
@@ -34,14 +40,20 @@ class TrimKeys:
         """What holds after a key, one character: F changes between fine and coarse steps."""
         return TrimKeys(not self.coarse) if key.lower() == "f" else self
 
-    def command(self, key: str, now: Trim) -> dict[str, Any] | None:
+    def command(self, key: str, now: Trim, distance_m: float | None = None) -> dict[str, Any] | None:
         """The ``trim`` command that a key asks for where the trim is ``now``; None for a key that asks for none.
 
-        Raises CalibrationError where that would be more than a trim can be.
+        ``distance_m``: what the map is for, metres, None where that is not known. Raises CalibrationError where that
+        would be more than a trim can be, and for another distance where there is none.
         """
         key = key.lower()
         if key == "k":
             return {"command": "trim", "save": True}
+        if key in _DISTANCES:
+            if distance_m is None:
+                raise CalibrationError("live's calibration has no maps of several distances to choose from")
+            per_m = 1 / distance_m + _DISTANCES[key] * (COARSE_PER_M if self.coarse else FINE_PER_M)
+            return {"command": "trim", "save": False, "distance_m": 1 / max(per_m, 1 / MOST_M)}
         trim = self._moved(key, now)
         if trim is None:
             return None
@@ -70,7 +82,21 @@ def trim_of(answer: dict[str, Any]) -> Trim:
     return Trim(*(float(values[name]) for name in names))
 
 
-def said(trim: Trim, saved: str | None, coarse: bool) -> str:
-    """A trim in a few words."""
+def distance_of(answer: dict[str, Any]) -> float | None:
+    """The distance, metres, in ``live``'s answer to a ``trim`` command; None where its map is for none in particular.
+
+    Raises CalibrationError for an answer that has something else there.
+    """
+    distance_m = answer.get("distance_m")
+    if distance_m is None:
+        return None
+    if not isinstance(distance_m, int | float):
+        raise CalibrationError("the answer's distance is no number; does live there have this version?")
+    return float(distance_m)
+
+
+def said(trim: Trim, distance_m: float | None, saved: str | None, coarse: bool) -> str:
+    """A trim and the distance of the map in a few words."""
     text = f"trim {trim.shift_x_px:+g}, {trim.shift_y_px:+g} px, scale {trim.scale:g}"
+    text += "" if distance_m is None else f", {distance_m:.4g} m"
     return text + (", coarse steps" if coarse else "") + (f"; saved in {saved}" if saved else "")

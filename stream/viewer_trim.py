@@ -1,4 +1,4 @@
-"""Keys in the viewer's window change the trim of a running ``live``, through its control socket."""
+"""Keys in the viewer's window change trim and distance of a running ``live``, through its control socket."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from stream.control import send_command
 from stream.errors import CalibrationError, NightglassError
-from stream.trim_keys import HELP, TrimKeys, said, trim_of
+from stream.trim_keys import HELP, TrimKeys, distance_of, said, trim_of
 
 _ANSWER_S = 2.0
 """A window that waits longer for ``live`` feels dead."""
@@ -41,7 +41,8 @@ class TrimByKeys:
             self.text = f"{'coarse' if changed.coarse else 'fine'} steps   {HELP}"
             return
         # Asked for each time: someone else may have changed it, or live a map of its own.
-        command = self._keys.command(key, trim_of(self._send({"command": "trim"})))
+        now = self._send({"command": "trim"})
+        command = self._keys.command(key, trim_of(now), distance_of(now))
         if command is None:
             self.text = HELP
             return
@@ -49,4 +50,4 @@ class TrimByKeys:
         saved = answer.get("saved")
         if saved is not None and not isinstance(saved, str):
             raise CalibrationError("the answer names no file; does live there have this version?")
-        self.text = said(trim_of(answer), saved, self._keys.coarse)
+        self.text = said(trim_of(answer), distance_of(answer), saved, self._keys.coarse)

@@ -17,10 +17,9 @@ from kernels.register import scale_matrix
 from stream.calibration import (
     Calibration,
     calibrate_from_points,
-    load_calibration,
     matrix_for,
-    save_calibration,
 )
+from stream.calibration_file import load_calibration, save_calibration
 from stream.clock import SystemClock
 from stream.errors import CalibrationError
 from stream.footage import Sample, pair_samples, read_footage

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from stream.calibration import load_calibration
+from stream.calibration_file import load_calibration
 from stream.config import NightglassConfig, SyncConfig, load_config, parse_config
 from stream.errors import ConfigError
 
@@ -266,7 +266,7 @@ def test_live_sim_shows_every_key_but_those_of_sections_that_are_off():
 def test_calibrations_in_the_document_load(tmp_path):
     text = (ROOT / "docs" / "configuration.md").read_text()
     examples = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for number, example in enumerate(examples):
         path = tmp_path / f"{number}.yaml"
         path.write_text(example)

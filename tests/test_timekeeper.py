@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from cli_support import nightglass
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live_support import LiveRun
+from live_support import LiveRun, free_port
 from motion_scenes import World
 
+from stream.calibration_file import load_calibration
 from stream.clock import SystemClock
 from stream.config import SyncConfig
 from stream.frames import Frame, FramePair
@@ -256,11 +258,15 @@ def test_the_thread_finds_an_offset_and_goes_over_to_it_unless_it_was_set_by_han
     try:
         assert keeper.note.state == "learning" and keeper.note.offset_ms == 120.0
         applied = watched(keeper, clock, 0.3, 32)
-        note, report = keeper.note, keeper.report()
+        note, report, refreshed = keeper.note, keeper.report(), keeper.refreshed
     finally:
         keeper.stop()
     assert note.state == ("apart" if fixed else "holds") and note.confidence >= SURE
     assert note.offset_ms == pytest.approx(120 if fixed else -300, abs=30)
+    if fixed:
+        assert refreshed is None, "what somebody set is not to be saved as found"
+    else:
+        assert (refreshed.offset_ms, refreshed.confidence) == (report["found_ms"], report["confidence"])
     assert report["moves"] == (0 if fixed else 1) and report["found_ms"] == pytest.approx(-300, abs=30)
     assert max(abs(b - a) for a, b in pairwise(applied)) <= SLEW * 1e8 + 1
     said = [record.getMessage() for record in caplog.records if "infrared_offset_ms" in record.getMessage()]
@@ -287,6 +293,7 @@ def test_a_still_scene_moves_nothing_and_is_said_to_tell_nothing():
                 keeper.see(side, frame)
                 while not keeper._desk._idle and keeper.report()["estimates"] == before:
                     time.sleep(0.001)
+        assert keeper.refreshed is None
         assert keeper.note.state == "cannot_tell" and keeper.note.offset_ms == 0 and keeper.note.confidence is None
         assert keeper.report()["refused"] == keeper.report()["estimates"] >= 3
     finally:
@@ -326,13 +333,24 @@ def test_live_finds_the_time_between_two_streams_and_pairs_by_it(tmp_path: Path)
     World(3).write(tmp_path / "ir.mp4", "infrared", 5.4, 60, 20)
     World(3).write(tmp_path / "vi.mp4", "visible", 5.0, 60, 20)
     outputs = {"record": {"path": "out.mkv", "preset": "ultrafast", "crf": 12}}
-    more = {"alignment": {"monitor_s": None, "timing_s": 5}, "compose": {"mode": "side-by-side"}}
+    kept, control = tmp_path / "calibration.yaml", f"tcp://127.0.0.1:{free_port()}"
+    kept.write_text("# mine\ninfrared_size: [128, 96]\nvisible_size: [128, 96]\nscale: 1.0\ninfrared_offset_ms: 0.5\n")
+    more = {
+        "alignment": {"monitor_s": None, "timing_s": 5},
+        "compose": {"mode": "side-by-side"},
+        "registration": {"calibration": "calibration.yaml"},
+        "control": {"endpoint": control},
+    }
     with LiveRun(tmp_path, {"url": "ir.mp4"}, {"url": "vi.mp4"}, outputs=outputs, **more) as run:
         seen = run.until(lambda one: abs(one["timing"]["offset_ms"]) > 300)
         settled = run.until(lambda one: one["capture_ns"] > seen[-1]["capture_ns"] + 18 * 10**9)
+        saved = nightglass("trim", "--endpoint", control, "--save")
         report = run.finish()
         said = [line for line in run.err if "infrared_offset_ms" in line]
-    assert seen[0]["timing"] == {"state": "learning", "offset_ms": 0.0, "confidence": None}
+    assert seen[0]["timing"] == {"state": "learning", "offset_ms": 0.5, "confidence": None}
+    found_ms = load_calibration(kept).infrared_offset_ms
+    assert f"saved in calibration.yaml with infrared_offset_ms {found_ms:+g}" in saved.out.replace(f"{tmp_path}/", "")
+    assert found_ms == pytest.approx(report["timing"]["offset_ms"], abs=0.11) and "# mine" in kept.read_text()
     assert seen[-1]["timing"]["state"] == "holds" and seen[-1]["timing"]["confidence"] >= SURE
     for before, after in pairwise(seen):
         # In capture time, and some frames may be under way: this machine may be too busy to publish every one.

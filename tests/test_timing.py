@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from motion_scenes import World
 
-from stream.calibration import Calibration, load_calibration
+from stream.calibration import Calibration
+from stream.calibration_file import load_calibration
 from stream.clock import SystemClock
 from stream.config import NightglassConfig, SourceConfig, SyncConfig
 from stream.footage import Footage, read_footage

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_support import SIM, LiveRun, free_port
 
-from stream.calibration import Calibration, load_calibration, matrix_for, save_calibration, save_trim
+from stream.calibration import Calibration, matrix_for
+from stream.calibration_file import load_calibration, save_calibration, save_settings
 from stream.control import ControlServer, send_command
 from stream.errors import CalibrationError, SinkError, SourceError, UsageError
 from stream.homography import apply, similarity
@@ -70,10 +71,10 @@ def test_a_saved_trim_replaces_the_one_before_and_leaves_the_rest_as_it_is(tmp_p
     path = tmp_path_factory.mktemp("trim") / "calibration.yaml"
     path.write_text(BY_HAND)
     for trim in (first, second):
-        save_trim(path, trim)
+        save_settings(path, calibration(trim))
         assert load_calibration(path).trim == trim
     assert path.read_text().startswith(BY_HAND)
-    save_trim(path, Trim())
+    save_settings(path, calibration(Trim()))
     assert path.read_text() == BY_HAND and [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -81,7 +82,7 @@ def test_a_trim_of_several_lines_is_replaced_whole(tmp_path):
     path = tmp_path / "calibration.yaml"
     path.write_text("trim:\n  shift_px: [3, 4]\n  scale: 1.1\n" + BY_HAND)
     assert load_calibration(path).trim == Trim(3, 4, 1.1)
-    save_trim(path, Trim(1, 2))
+    save_settings(path, calibration(Trim(1, 2)))
     assert path.read_text() == BY_HAND + "trim: {scale: 1.0, shift_px: [1, 2]}\n"
 
 
@@ -96,7 +97,7 @@ def test_a_file_that_is_no_calibration_is_left_alone(tmp_path):
     path = tmp_path / "calibration.yaml"
     path.write_text("visible_size: [640, 480]\n")
     with pytest.raises(CalibrationError, match="infrared_size"):
-        save_trim(path, Trim(1))
+        save_settings(path, calibration(Trim(1)))
     assert path.read_text() == "visible_size: [640, 480]\n"
     path.write_text(BY_HAND + "trim: {shift: [1, 2]}\n")
     with pytest.raises(CalibrationError, match=r"unknown key 'trim\.shift'"):
@@ -109,15 +110,18 @@ def test_the_map_goes_over_to_a_trim_and_back_also_without_a_calibration():
         registration.trim_to(Trim(4), 0)
     registration.at(SIZE, SIZE, 0)
     registration.trim_to(Trim(4), 0)
-    assert registration.trimmed
+    assert registration.calibration.is_meant
     assert -4 < registration.at(SIZE, SIZE, round(GLIDE_S * 5e8)).matrix[0, 2] < -1
     assert registration.at(SIZE, SIZE, 2_000_000_000).matrix[0, 2] == pytest.approx(-4)
     registration.trim_to(Trim(), 2_000_000_000)
-    assert registration.at(SIZE, SIZE, 4_000_000_000).matrix[0, 2] == pytest.approx(0) and not registration.trimmed
+    assert (
+        registration.at(SIZE, SIZE, 4_000_000_000).matrix[0, 2] == pytest.approx(0)
+        and not registration.calibration.is_meant
+    )
 
 
 def commands_of(path: Path | None = None, given: Calibration | None = None, watched: bool = True) -> LiveCommands:
-    return LiveCommands(given or calibration(), path, lambda: watched)
+    return LiveCommands(given or calibration(), path, lambda: watched, lambda: None)
 
 
 def test_what_a_command_does_not_name_stays():
@@ -125,7 +129,9 @@ def test_what_a_command_does_not_name_stays():
     assert one.take_trim() is None
     assert one.handle({"command": "trim"}) == {
         "trim": {"shift_x_px": 5, "shift_y_px": 6, "scale": 1.02},
+        "distance_m": None,
         "saved": None,
+        "infrared_offset_ms": None,
     }
     assert one.take_trim() is None
     one.handle({"command": "trim", "shift_y_px": -1})

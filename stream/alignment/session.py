@@ -81,7 +81,7 @@ class Session:
 
     def look(self, infrared: Luma, visible: Luma, matrix: Matrix, trimmed: bool = False) -> bool:
         """Look at a pair of frames of one moment, uint8 (H, W) full range; ``matrix``: visible -> infrared pixel;
-        ``trimmed``: it is corrected by hand.
+        ``trimmed``: it is corrected by hand, or chosen for a distance.
 
         True if a camera is now known to have been knocked and was not before.
         """

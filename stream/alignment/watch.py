@@ -54,7 +54,7 @@ class AlignmentWatch:
     """Judges readings through one map, in their order. Start a new one with every other map."""
 
     def __init__(self, trimmed: bool = False) -> None:
-        """``trimmed``: the map is corrected by hand, so that lying beside what fits best is meant."""
+        """``trimmed``: the map is corrected by hand, or chosen for a distance: lying beside what fits best is meant."""
         self._trimmed = trimmed
         self.state: AlignmentState = "learning"
         self._usual: NDArray[np.float64] | None = None

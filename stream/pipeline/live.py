@@ -94,7 +94,9 @@ class Live:
         config, clock, stats = self._config, self._clock, self._stats
         self._began_ns = clock.monotonic_ns()
         calibration = calibration_of(config)
-        commands = LiveCommands(calibration, config.registration.calibration, self._monitor.request)
+        commands = LiveCommands(
+            calibration, config.registration.calibration, self._monitor.request, lambda: self._timekeeper.refreshed
+        )
         control = None if config.control is None else ControlServer(config.control.endpoint, commands.handle)
         engine = fusion_engine(config)
         writers: list[Writer] = []
@@ -239,7 +241,7 @@ class Live:
         clock, stats, monitor = self._clock, self._stats, self._monitor
         self._steer(stage.registration, commands, pair)
         prepared = stage.prepare(pair, seq)
-        monitor.offer(prepared, stage.registration.settled, stage.registration.trimmed)
+        monitor.offer(prepared, stage.registration.settled, stage.registration.calibration)
         self._timekeeper.placed(stage.registration.settled, pair.infrared, pair.visible)
         steadied = stage.steady(stage.infer(prepared))
         picture, fused = finish_and_compose(steadied, stage, self._config.compose, stats, clock)
@@ -260,12 +262,13 @@ class Live:
         """Go over to what the monitor has found or a person has asked for."""
         try:
             if (calibration := self._monitor.take_calibration()) is not None:
-                registration.move_to(calibration, pair.capture_ns)
-                commands.found(calibration)
+                commands.found(registration.found(calibration, pair.capture_ns))
             if pair.visible is not None:
                 commands.sized((pair.visible.width, pair.visible.height))
             if (trim := commands.take_trim()) is not None:
                 registration.trim_to(trim, pair.capture_ns)
+            if (distance_m := commands.take_distance_m()) is not None:
+                registration.distance_to(distance_m, pair.capture_ns)
         except CalibrationError as error:
             log.error("the alignment stays as it is: %s", error)
 

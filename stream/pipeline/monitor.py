@@ -24,6 +24,7 @@ from stream.fusion import Prepared
 from stream.homography import Matrix
 from stream.normalize import Normalizer
 from stream.pipeline.desk import Desk
+from stream.refound import at_distance_of
 from stream.stats import Distribution
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class _Job:
     infrared: Frame
     visible: NDArray[np.uint8]
     matrix: Matrix
-    trimmed: bool
+    calibration: Calibration | None
 
 
 class AlignmentMonitor:
@@ -78,11 +79,11 @@ class AlignmentMonitor:
         """What the last look said; None before the thread runs and once it cannot."""
         return self._note
 
-    def offer(self, prepared: Prepared, settled: Matrix | None, trimmed: bool = False) -> None:
+    def offer(self, prepared: Prepared, settled: Matrix | None, calibration: Calibration | None = None) -> None:
         """Take this pair for a look if it is time for one and the thread is idle.
 
         ``settled``: the map that infrared was registered by, visible -> infrared pixel, None while it changes;
-        ``trimmed``: it is corrected by hand.
+        ``calibration``: what it was made from.
         Pairs in which a camera is missing or frozen are not looked at.
         """
         pair, now_ns = prepared.pair, self._clock.monotonic_ns()
@@ -92,7 +93,7 @@ class AlignmentMonitor:
             return
         # Copies: the decoder's memory goes back to it.
         infrared = replace(pair.infrared, luma=pair.infrared.luma.copy(), chroma=None)
-        self._desk.put(_Job(infrared, prepared.visible.copy(), settled, trimmed), now_ns)
+        self._desk.put(_Job(infrared, prepared.visible.copy(), settled, calibration), now_ns)
 
     def take_calibration(self) -> Calibration | None:
         """A new calibration to go over to, once."""
@@ -149,7 +150,8 @@ class AlignmentMonitor:
         infrared = np.empty(job.infrared.luma.shape, np.uint8)
         apply_lut(job.infrared.luma, self._normalizer.lut(job.infrared), infrared)
         before = session.watch.state
-        knocked = session.look(infrared, job.visible, job.matrix, job.trimmed)
+        meant = job.calibration is not None and job.calibration.is_meant
+        knocked = session.look(infrared, job.visible, job.matrix, meant)
         with self._desk.changed:
             self._counts["looks"] += 1
             self._look_ms.add((self._clock.thread_cpu_ns() - began_ns) / 1e6)
@@ -160,14 +162,14 @@ class AlignmentMonitor:
             log.warning("the cameras are where they were before the knock: infrared lies on visible again")
         self._publish(session)
         if not self._desk.stopping and session.wants_search(asked, self._config.on_knock == "recalibrate"):
-            self._search(session, asked)
+            self._search(session, asked, job.calibration)
             self._publish(session)
 
     def _publish(self, session: Session) -> None:
         with self._desk.changed:
             self._note, self._offset_px = session.note, session.watch.offset_px
 
-    def _search(self, session: Session, asked: bool) -> None:
+    def _search(self, session: Session, asked: bool, present: Calibration | None) -> None:
         assert self._estimator is not None
         found = session.search(self._estimator)
         if self._desk.stopping:
@@ -186,24 +188,32 @@ class AlignmentMonitor:
                 found.reason,
             )
             return
+        if (calibration := self._calibration_of(found)) is None:
+            return
         if found.elsewhere and not known and not asked:
+            if _is_of_a_distance(present, calibration):
+                # A distance was chosen, and much of what is in view is at another one: that is no knock.
+                log.info("infrared lies on visible where the calibration's map of another distance puts it")
+                return
             session.watch.found_away()
             known = True
             self._say_knocked(f"infrared lies about {found.moved_px:.0f} pixels (of 640) beside visible")
         if asked or (known and self._config.on_knock == "recalibrate"):
-            self._hand_over(found)
+            self._hand_over(found, calibration)
 
-    def _hand_over(self, found: Search) -> None:
+    def _calibration_of(self, found: Search) -> Calibration | None:
         assert found.homography is not None
         today = datetime.datetime.fromtimestamp(self._clock.now_ns() / 1e9, datetime.UTC).date()
         sizes = found.infrared_size, found.visible_size
         try:
-            calibration = Calibration(found.homography, *sizes, "structure", score=round(found.score, 3), date=today)
+            return Calibration(found.homography, *sizes, "structure", score=round(found.score, 3), date=today)
         except CalibrationError as error:
             log.warning("no new alignment found, the present one stays: %s", error)
             with self._desk.changed:
                 self._counts["refused"] += 1
-            return
+            return None
+
+    def _hand_over(self, found: Search, calibration: Calibration) -> None:
         log.warning(
             "new alignment (score %.2f): infrared moves by about %.0f pixels (of 640); it holds until the end of this "
             "run unless it is saved (run_stream.py trim --save)",
@@ -223,3 +233,10 @@ class AlignmentMonitor:
             else "put it back, or run_stream.py recalibrate, or set alignment.on_knock to recalibrate"
         )
         log.warning("a camera seems to have been knocked: %s; %s", what, then)
+
+
+def _is_of_a_distance(present: Calibration | None, found: Calibration) -> bool:
+    try:
+        return at_distance_of(present, found) is not None
+    except CalibrationError:
+        return False

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from models.engines import Engine, load_engine
-from stream.calibration import Calibration, load_calibration
+from stream.calibration import Calibration
+from stream.calibration_file import load_calibration
 from stream.clock import Clock
 from stream.config import NightglassConfig, SyncConfig
+from stream.errors import CalibrationError
 from stream.fusion import FusionStage
 from stream.sources.base import Role, StreamInfo
 
+log = logging.getLogger("nightglass")
+
 
 def calibration_of(config: NightglassConfig) -> Calibration | None:
-    """The calibration that the configuration names, if it does. Raises CalibrationError."""
-    path = config.registration.calibration
-    return None if path is None else load_calibration(path)
+    """The calibration that the configuration names, for the distance that it names, if it does.
+
+    Raises CalibrationError.
+    """
+    path, distance_m = config.registration.calibration, config.registration.distance_m
+    if path is None:
+        return None
+    calibration = load_calibration(path)
+    if distance_m is None:
+        return calibration
+    if not calibration.maps and calibration.distance_m is not None:
+        # The first of several maps to come: it holds everywhere until then.
+        return calibration
+    try:
+        chosen = calibration.at_distance(distance_m)
+    except CalibrationError as error:
+        raise CalibrationError(f"{path}: registration.distance_m is {distance_m:g}, but {error}") from None
+    if chosen.distance_m != distance_m:
+        log.warning("%s: registration.distance_m is %g, but %s", path, distance_m, chosen.reach())
+    return chosen
 
 
 def sync_config(config: NightglassConfig, calibration: Calibration | None) -> SyncConfig:

@@ -50,9 +50,17 @@ class _Job:
     placing: _Placing
 
 
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """``offset_ms``: to add to infrared capture times; ``confidence``: 0..1, of the last sure estimate."""
+
+    offset_ms: float
+    confidence: float
+
+
 class Timekeeper:
     """``see`` is for the reading threads, ``placed``, ``offset_ns`` and ``note`` for the fusing thread: none of them
-    waits for an estimate. ``report`` is for any thread.
+    waits for an estimate. ``report`` and ``refreshed`` are for any thread.
     """
 
     def __init__(self, every_s: float, fixed: bool, clock: Clock) -> None:
@@ -132,6 +140,14 @@ class Timekeeper:
             None if confidence is None else round(confidence, 2),
         )
 
+    @property
+    def refreshed(self) -> Refreshed | None:
+        """What the offset was changed to since the start; None where it was not. For any thread."""
+        with self._desk.changed:
+            if self._counts["moves"] == 0:
+                return None
+            return Refreshed(round(self._watch.target_s * 1e3, 1), round(self._watch.confidence or 0.0, 2))
+
     def report(self) -> dict[str, Any] | None:
         """Counters and what is known, for status and report; None where no estimates are made."""
         if self._every_s == 0 or self._thread.ident is None:
@@ -195,7 +211,8 @@ class Timekeeper:
         assert watch.found_s is not None
         if moves:
             log.warning(
-                "the time between the cameras has changed: going over to infrared_offset_ms %+.1f (confidence %.2f)",
+                "the time between the cameras has changed: going over to infrared_offset_ms %+.1f (confidence %.2f), "
+                "until the end of this run unless it is saved (run_stream.py trim --save)",
                 watch.found_s * 1e3,
                 watch.confidence or 0.0,
             )
