@@ -6,7 +6,7 @@ import logging
 import struct
 from pathlib import Path
 
-import zmq.auth
+import zmq
 from zmq.utils import z85
 
 from stream.config import CurveConfig
@@ -65,8 +65,11 @@ def _read_file(path: Path, *, secret: bool) -> bytes:
         raise SinkError(f"{path}: cannot read the key: {error}; {_HOW}") from None
     if len(text) == _KEY_CHARS:
         return _check(text, str(path))
+    # Not at the top, as in the publisher.
+    from zmq.auth import load_certificate
+
     try:
-        public_key, secret_key = zmq.auth.load_certificate(path)
+        public_key, secret_key = load_certificate(path)
     except ValueError:
         raise SinkError(f"{path}: holds no CURVE key; {_HOW}") from None
     if not secret:

@@ -7,11 +7,10 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zmq
-from zmq.auth.thread import ThreadAuthenticator
 
 from stream.clock import Clock
 from stream.config import StreamName, ZeroMQConfig
@@ -22,6 +21,9 @@ from stream.sinks.jpeg import JpegEncoder
 from stream.sinks.planes import NEUTRAL
 from stream.sinks.subscribers import Subscribers
 from stream.sinks.wire import WIRE_VERSION, PayloadFormat, WireError, encode, picture_header, topic_name
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
 
 _log = logging.getLogger("nightglass")
 
@@ -155,6 +157,9 @@ class ZeroMQPublisher:
     def _lock_with_curve(self, context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes]) -> None:
         curve = self._config.curve
         assert curve is not None
+        # Not at the top: it loads asyncio, which a start without keys need not wait for.
+        from zmq.auth.thread import ThreadAuthenticator
+
         allowed = AllowList(curve.allowed_client_keys)
         public_key, secret_key = server_keys(curve)
         self._authenticator = ThreadAuthenticator(context)
