@@ -234,7 +234,9 @@ class UnevenEngine:
 
     name, precision, model, parallel = "uneven", "fp32", "none", 4
 
-    def fuse(self, infrared: np.ndarray, visible: np.ndarray, code: np.ndarray | None = None) -> FusionResult:
+    def fuse(
+        self, infrared: np.ndarray, visible: np.ndarray, code: np.ndarray | None = None, *, read: bool = True
+    ) -> FusionResult:
         time.sleep(0.002 * (zlib.crc32(infrared) % 4))
         smoke = smoke_in(visible)
         return FusionResult(visible.copy(), np.full((2, 2), 1 + smoke, np.float32), {"smoke": smoke})

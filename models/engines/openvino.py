@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +39,10 @@ _MAX_SIZES = 4
 """Compiled sizes kept; a folder of pictures of many sizes must not fill the memory."""
 
 
+_Key = tuple[int, int, bool]
+"""Height and width of a trunk's input, and whether the network reads the pictures or is ``unread``."""
+
+
 class _Size:
     """A compiled size and its idle requests; one more is made whenever all are busy."""
 
@@ -65,7 +70,7 @@ class _Size:
 class OpenVinoEngine:
     """Runs an exported student on the CPU. Implements ``models.engines.base.Engine``.
 
-    The trunk is compiled once for every frame size (about 0.2 s each). No torch is imported.
+    The trunk is compiled once for every frame size (about 0.2 s each, twice for videos). No torch is imported.
     """
 
     name = "openvino"
@@ -99,8 +104,9 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise EngineError(f"model {model!r}: OpenVINO cannot read it: {str(error).splitlines()[0]}") from error
         self._check_outputs()
-        self._sizes: OrderedDict[tuple[int, int, bool], _Size] = OrderedDict()
+        self._sizes: OrderedDict[_Key, Future[_Size]] = OrderedDict()
         self._lock = threading.Lock()
+        self._compiler = ThreadPoolExecutor(1, thread_name_prefix="compile")
         self._cache = cache_folder()
         self._cached_size: tuple[int, int] | None = None
 
@@ -115,28 +121,39 @@ class OpenVinoEngine:
                 f"{'; '.join(OUTPUTS)} for {len(KIND_NAMES)} kinds; export it again (python -m training export)"
             )
 
-    def _size(self, height: int, width: int, reads: bool) -> _Size:
-        """What runs trunk size (h, w), compiled on first use. ``reads``: the whole network, or ``unread``."""
-        key = (height, width, reads)
+    def _size(self, key: _Key) -> Future[_Size]:
+        """What runs a size, compiled in a thread of its own from the first time that it is asked for."""
         with self._lock:
             if key not in self._sizes:
-                network = self._network.clone() if reads else unread(self._network)
-                packed = INPUTS[0]
-                network.reshape({packed: [1, height, width, network.input(packed).partial_shape[3].get_length()]})
-                settings: dict[str, Any] = {
-                    "INFERENCE_NUM_THREADS": self._threads,
-                    "NUM_STREAMS": self.parallel,
-                    "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
-                }
-                self._cached_size = self._cached_size or (height, width)
-                if self._cache is not None and self._cached_size == (height, width):
-                    # Of the first size only: a folder of pictures of many sizes must not fill the disk.
-                    settings["CACHE_DIR"] = str(self._cache)
-                self._sizes[key] = _Size(self._core.compile_model(network, "CPU", settings))
+                self._sizes[key] = self._compiler.submit(self._compile, key)
                 if len(self._sizes) > _MAX_SIZES:
                     self._sizes.popitem(last=False)
             self._sizes.move_to_end(key)
             return self._sizes[key]
+
+    def _compile(self, key: _Key) -> _Size:
+        height, width, reads = key
+        network = self._network.clone() if reads else unread(self._network)
+        packed = INPUTS[0]
+        network.reshape({packed: [1, height, width, network.input(packed).partial_shape[3].get_length()]})
+        settings: dict[str, Any] = {
+            "INFERENCE_NUM_THREADS": self._threads,
+            "NUM_STREAMS": self.parallel,
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" else "f32",
+        }
+        self._cached_size = self._cached_size or (height, width)
+        if self._cache is not None and self._cached_size == (height, width):
+            # Of the first size only: a folder of pictures of many sizes must not fill the disk.
+            settings["CACHE_DIR"] = str(self._cache)
+        return _Size(self._core.compile_model(network, "CPU", settings))
+
+    def _ready(self, height: int, width: int, read: bool) -> tuple[_Size, bool]:
+        """What runs trunk size (h, w) now, and whether it reads: the whole network stands in until the one without a
+        reader is compiled, which nobody waits for.
+        """
+        if not read and (unread_size := self._size((height, width, False))).done():
+            return unread_size.result(), False
+        return self._size((height, width, True)).result(), True
 
     def fuse(
         self,
@@ -148,7 +165,7 @@ class OpenVinoEngine:
     ) -> FusionResult:
         """As ``models.engines.base.Engine.fuse``."""
         check_lumas(infrared, visible)
-        reads = read or code is None
+        read = read or code is None
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
         half = halves(self._resolution, height, width)
@@ -160,7 +177,7 @@ class OpenVinoEngine:
 
             pack, apply = pack_lumas_halved, apply_maps_doubled
             rows, columns = halved_size(height), halved_size(width)
-        size = self._size(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE, reads)
+        size, reads = self._ready(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE, read)
         with size.request() as (request, packed, steer):
             pack(infrared, visible, packed[0])
             steer[0] = steer_of(code) if reads else code
@@ -171,12 +188,13 @@ class OpenVinoEngine:
             gain_rows, gain_columns = chroma_gain_shape(height, width)
             # The next picture overwrites what the request gave.
             gain = gain[:gain_rows, :gain_columns].copy()
-            if not reads:
+            if not read:
                 return FusionResult(luma, gain)
             severity, own = rest
             return FusionResult(luma, gain, named_scores(severity), own.copy())
 
     def close(self) -> None:
         """Release memory and threads."""
+        self._compiler.shutdown(cancel_futures=True)
         with self._lock:
             self._sizes.clear()
