@@ -10,7 +10,8 @@ from drawn_scenes import drawn_scene, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.alignment.estimate import estimate
+from stream.alignment.candidates import MANY_FRAMES, QUICK, THOROUGH, candidates, effort_for
+from stream.alignment.estimate import LEVELS, estimate, settle, trust_of
 from stream.alignment.footage import Footage
 from stream.alignment.overlay import overlay
 from stream.alignment.parameters import jacobian, near_identity, unlikely_part
@@ -183,6 +184,36 @@ def test_the_search_has_the_right_place_first():
     assert all(a.strength >= b.strength for a, b in itertools.pairwise(found))
     corners = np.array([[0, 0], [95, 0], [0, 75], [95, 75.0]])
     assert np.linalg.norm(apply(found[0].homography, corners) - corners, axis=1).mean() < 6
+
+
+def test_few_frames_are_looked_at_more_finely_from_more_starts():
+    assert effort_for(1) is THOROUGH and effort_for(MANY_FRAMES - 1) is THOROUGH
+    assert effort_for(MANY_FRAMES) is QUICK and effort_for(30) is QUICK
+    infrared, visible = drawn_scene(3)
+    to_infrared, to_visible, truth = cameras(1.2, -4.0, (15.0, -10.0))
+    # As at night: the noise is as strong as what is there.
+    dim = [seen(infrared, to_infrared, INFRARED, 1, 60.0)], [seen(visible, to_visible, VISIBLE, 2, 60.0)]
+    found = candidates(Footage(*dim), THOROUGH)
+    grid = np.stack(np.meshgrid(np.linspace(130, 350, 5), np.linspace(70, 200, 5)), -1).reshape(-1, 2)
+    assert np.linalg.norm(apply(found[0], grid) - apply(truth, grid), axis=1).mean() < 8
+    assert QUICK.candidates < len(found) == THOROUGH.candidates
+
+
+def test_a_map_that_stands_out_at_one_resolution_only_is_believed_half():
+    infrared, visible = drawn_scene(8)
+    to_infrared, to_visible, truth = cameras(1.0, 0.0)
+    footage = Footage([seen(infrared, to_infrared, INFRARED, 1)], [seen(visible, to_visible, VISIBLE, 2)])
+    settled = settle(footage, truth, LEVELS[-1], [0])
+    both, one = (trust_of(settled, LEVELS[-1], before) for before in (settled.evidence, 0.0))
+    assert both.evidence == pytest.approx(settled.evidence) and one.evidence == pytest.approx(settled.evidence / 2)
+    assert both.split_px == one.split_px
+
+
+def test_what_unrelated_pictures_reach_by_chance_is_refused_and_little_more_is_accepted():
+    # The most that any of the mixed-up pairs behind docs/alignment.md has reached is 5.4.
+    assert judge(Trust(5.4, 2.0, 0.0, 60))[1] and judge(Trust(5.9, 2.0, 0.0, 60))[1]
+    assert not judge(Trust(6.1, 2.0, 0.0, 60))[1]
+    assert judge(Trust(6.1, 2.0, 1.0, 60))[1]
 
 
 @settings(max_examples=50, deadline=None)
