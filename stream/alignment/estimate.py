@@ -48,8 +48,12 @@ FINISH = Level(640, 64, 8, 32, (3.0, 1.5), 12, 1)
 
 SURE = Weighing(6.0, 0.25, 3.0)
 """How the last step weighs from ``MANY_FRAMES`` on. What one frame shows by chance they do not all show, so less weight
-goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two. With a
-single frame the same makes the map worse.
+goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two.
+"""
+
+RESERVED = Weighing(CAREFUL.sharpness, CAREFUL.place_variance_px, 0.4)
+"""How it weighs with fewer: what one frame says of perspective, unequal scales and shear is mostly its own parallax and
+chance, and that is what moves corners.
 """
 
 
@@ -122,7 +126,7 @@ def _best(footage: Footage, starts: Sequence[Matrix], keep: Sequence[int]) -> tu
 
 def _finished(footage: Footage, homography: Matrix) -> Matrix:
     frames = footage.telling(FINISH.frames)
-    weighing = SURE if len(frames) >= MANY_FRAMES else FINISH.weighing
+    weighing = SURE if len(frames) >= MANY_FRAMES else RESERVED
     return settle(footage, homography, replace(FINISH, weighing=weighing), frames).homography
 
 
