@@ -210,7 +210,7 @@ def test_a_map_that_stands_out_at_one_resolution_only_is_believed_half():
 
 
 def test_what_unrelated_pictures_reach_by_chance_is_refused_and_little_more_is_accepted():
-    # The most that any of the mixed-up pairs behind docs/alignment.md has reached is 5.64, and the halves disagreed there.
+    # The most that any of the mixed-up pairs behind docs/alignment.md has reached is 5.64.
     assert judge(Trust(5.65, 2.0, 0.0, 60))[1] and judge(Trust(5.9, 2.0, 0.0, 60))[1]
     assert not judge(Trust(6.1, 2.0, 0.0, 60))[1]
     assert judge(Trust(6.1, 2.0, 1.0, 60))[1]
