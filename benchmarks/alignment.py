@@ -11,48 +11,38 @@ visible 1280x720. The error is the mean distance, in infrared pixels at 640 wide
 (``corner_px``) and over a grid on it (``field_px``). ``drift_px`` is that over the grid against the estimate on the
 unwarped pair taken through the same warp, ``drift_corner_px`` over the corners: they leave out what the data set's own
 registration is off by. For MSRS, whose pairs all come from one pair of cameras, ``rig_corner_px`` is the corner error
-against the map that the pairs of the other half of the names give together. METU's frames of one scene have one map:
-``agree_px`` is how far two of them put the common field's corners apart
-(``agree_field_px``: a grid on it).
+against the map that the pairs of the other half of the names give together. METU's frames of one scene have one map,
+and so have its scenes of one recording: ``agree_px`` is how far two maps that were found independently, from single
+frames or from whole scenes, put the common field's corners apart (``agree_field_px``: a grid on it).
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.alignment_fixed import single_frames, whole_scenes
+from benchmarks.alignment_support import (
+    INFRARED_SIZE,
+    VISIBLE_SIZE,
+    Luma,
+    errors_px,
+    frames_of,
+    outline,
+    pairs_in,
+    timed,
+)
 from benchmarks.command import Say, figures_command
-from stream.alignment.estimate import Alignment, estimate
-from stream.clock import SystemClock
-from stream.config import SourceConfig
+from stream.alignment.estimate import estimate
 from stream.homography import Matrix, apply, rescale
-from stream.picture import full_range_luma
-from stream.sources.base import Role
-from stream.sources.opening import open_source
 
-INFRARED_SIZE, VISIBLE_SIZE = (640, 512), (1280, 720)
 VIDEOS = ("0113_1714", "0117_1605", "0117_1620")
-
-Luma = NDArray[np.uint8]
-
-
-def frames_of(path: Path, role: Role, count: int) -> list[Luma]:
-    """``count`` frames of a recording, evenly spread, or the one picture of an image. Raises SourceError."""
-    source = open_source(SourceConfig(url=str(path)), role, SystemClock())
-    try:
-        total = source.open().frame_count or count
-        wanted = set(np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist())
-        return [full_range_luma(frame).copy() for frame in source.frames() if frame.seq in wanted]
-    finally:
-        source.close()
 
 
 def random_warp(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
@@ -64,7 +54,7 @@ def random_warp(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Matrix
     relative[:2, 2] = shift * (1, INFRARED_SIZE[1] / INFRARED_SIZE[0])
     relative[2, :2] = rng.uniform(-0.03, 0.03, 2)
     between = _from_unit(INFRARED_SIZE) @ relative @ np.linalg.inv(_from_unit(VISIBLE_SIZE))
-    both = np.vstack([_corners(INFRARED_SIZE), apply(between, _corners(VISIBLE_SIZE))])
+    both = np.vstack([outline(INFRARED_SIZE), apply(between, outline(VISIBLE_SIZE))])
     low, high = both.min(axis=0), both.max(axis=0)
     zoom = float(np.min(np.array(size) / (high - low)))
     middle = (np.array(size) - 1) / 2 - zoom * (low + high) / 2
@@ -80,44 +70,9 @@ def view_of(luma: Luma, homography: Matrix, size: tuple[int, int]) -> Luma:
     return cv2.warpPerspective(luma, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def errors_px(found: Matrix, truth: Matrix) -> tuple[float, float]:
-    """Mean distance over the common field's corners and over a grid on it, infrared pixels at 640 wide."""
-    outline = apply(truth, _corners(VISIBLE_SIZE)).astype(np.float32)
-    _, common = cv2.intersectConvexConvex(outline, _corners(INFRARED_SIZE).astype(np.float32))
-    width, height = INFRARED_SIZE
-    grid = np.stack(np.meshgrid(np.linspace(0, width - 1, 17), np.linspace(0, height - 1, 13)), -1).reshape(-1, 2)
-    seen = apply(np.linalg.inv(truth), grid)
-    grid = grid[((seen >= 0) & (seen <= np.array(VISIBLE_SIZE) - 1)).all(axis=1)]
-
-    def miss(points: NDArray[np.float64]) -> float:
-        back = apply(found, apply(np.linalg.inv(truth), points))
-        return float(np.linalg.norm(back - points, axis=1).mean() * 640 / width)
-
-    return miss(common.reshape(-1, 2).astype(np.float64)), miss(grid)
-
-
 def _from_unit(size: tuple[int, int]) -> Matrix:
     """From widths about the middle to pixels."""
     return np.array([[size[0], 0, (size[0] - 1) / 2], [0, size[0], (size[1] - 1) / 2], [0, 0, 1.0]])
-
-
-def _corners(size: tuple[int, int]) -> NDArray[np.float64]:
-    right, bottom = size[0] - 0.5, size[1] - 0.5
-    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
-
-
-def timed(infrared: Sequence[Luma], visible: Sequence[Luma]) -> tuple[Alignment, dict[str, Any]]:
-    """An estimate and what it says of itself."""
-    start_s, start_cpu_s = time.monotonic(), time.process_time()
-    found = estimate(infrared, visible)
-    return found, {
-        "accepted": found.accepted,
-        "score": round(found.score, 3),
-        "evidence": round(found.trust.evidence, 2),
-        "split_px": round(min(found.trust.split_px, 999.0), 2),
-        "wall_s": round(time.monotonic() - start_s, 2),
-        "cpu_s": round(time.process_time() - start_cpu_s, 2),
-    }
 
 
 def warped_cases(
@@ -182,32 +137,6 @@ def halves_maps(pairs: Sequence[tuple[Path, Path]]) -> tuple[Matrix, Matrix]:
     return maps[0], maps[1]
 
 
-def agreement(pairs: Sequence[tuple[Path, Path]]) -> dict[str, Any]:
-    """Unregistered frames, a few of each scene: does each by itself give the map that the scene's others give?
-
-    Scenes are what file names have before their last double underscore.
-    """
-    rows: list[dict[str, Any]] = []
-    maps: dict[str, list[Matrix]] = {}
-    for infrared, visible in pairs:
-        found, row = timed(frames_of(infrared, "visible", 1), frames_of(visible, "visible", 1))
-        scene = infrared.stem.rpartition("__")[0]
-        row.update(name=infrared.stem, scene=scene)
-        if found.accepted:
-            others = maps.setdefault(scene, [])
-            # Both views have the sizes of the warped ones.
-            misses = [errors_px(found.homography, one) for one in others]
-            row["agree_px"] = [round(corner_px, 2) for corner_px, _ in misses]
-            row["agree_field_px"] = [round(field_px, 2) for _, field_px in misses]
-            others.append(found.homography)
-        rows.append(row)
-        print(json.dumps(row), flush=True)
-    apart = [px for row in rows for px in row.get("agree_px", [])]
-    summed = {"pairs_of_frames": len(apart), "within_4px": sum(px <= 4 for px in apart)}
-    accepted = sum(row["accepted"] for row in rows)
-    return {"summary": {"cases": len(rows), "accepted": accepted, **summed}, "cases": rows}
-
-
 def landmarks(folder: Path) -> list[dict[str, Any]]:
     """Unregistered pairs with landmarks set by hand: mean distance in infrared pixels."""
     rows = []
@@ -237,12 +166,6 @@ def summary(rows: Sequence[dict[str, Any]], key: str, limit_px: float) -> dict[s
     }
 
 
-def pairs_in(folder: Path) -> list[tuple[Path, Path]]:
-    """Infrared and visible files of one name (whatever its ending)."""
-    visible = {path.stem: path for path in (folder / "vi").iterdir()}
-    return [(path, visible[path.stem]) for path in sorted((folder / "ir").iterdir()) if path.stem in visible]
-
-
 def run(data: Path, quick: bool) -> dict[str, Any]:
     """All figures."""
     rng = np.random.default_rng(0)
@@ -267,12 +190,13 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
             rig = halves[index < len(pairs) // 2] if halves else None
             rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)], rig)
         report[key] = {"summary": summary(rows, "corner_px", 2.0), "cases": rows}
-        rows = mismatched(pairs, 6 if quick else 50, rng)
+        rows = mismatched(pairs, 6 if quick else 100, rng)
         report[f"{key}_mismatched"] = {"refused": sum(not row["accepted"] for row in rows), "cases": rows}
     rows = landmarks(data / "landmarks_unregistered")
     report["landmarks"] = {"summary": summary(rows, "mean_px", 3.0), "cases": rows}
-    metu = pairs_in(data / "metu_unregistered")
-    report["metu"] = agreement(metu[:6] if quick else metu)
+    metu = pairs_in(data / "metu_unregistered")[: 6 if quick else None]
+    report["metu"] = single_frames(metu)
+    report["metu_scenes"] = whole_scenes(metu)
     return report
 
 

@@ -7,23 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stream.alignment.footage import Footage, at_width
+from stream.alignment.candidates import MANY_FRAMES, candidates, effort_for
+from stream.alignment.footage import Footage
 from stream.alignment.parameters import displacements, near_identity, unlikely_part
 from stream.alignment.refine import CAREFUL, Weighing, fit
 from stream.alignment.score import Trust, evidence, judge, split_px
-from stream.alignment.search import SCALES, search
 from stream.alignment.structure import Luma
 from stream.alignment.windows import Parameters, WindowField, window_field
 from stream.alignment.working import infrared_working_size, visible_working_size
-from stream.homography import Matrix, apply, rescale, scale_to_fit
-
-SEARCH_WIDTHS = ((96, 0.84, np.inf), (144, 0.0, 0.84))
-"""Widths of the coarse search, pixels, and the scales from and below which they hold: a visible field that is much
-smaller than the infrared one would have too few pixels left at the lower width."""
-
-SEARCH_FRAMES = 6
-CANDIDATES = 12
-"""How many peaks of the coarse search are refined."""
+from stream.homography import Matrix, apply, rescale
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +23,7 @@ class Level:
     """One resolution of the refinement: width of the smaller field, windows, and the radii of the fit, pixels.
 
     ``frames``: how many are looked at, at most. ``passes``: how often windows are correlated anew with the better
-    map. ``keep``: how many of the candidates go on to the next level. ``weighing``: see ``refine``.
+    map. ``weighing``: see ``refine``.
     """
 
     width_px: int
@@ -41,25 +33,27 @@ class Level:
     sigmas_px: tuple[float, ...]
     frames: int
     passes: int
-    keep: int
     weighing: Weighing = CAREFUL
 
 
 LEVELS = (
-    Level(128, 40, 10, 20, (6.0, 3.0, 1.5), 3, 1, 4),
-    Level(256, 64, 16, 32, (8.0, 4.0, 2.0), 4, 1, 2),
-    Level(512, 96, 16, 48, (6.0, 3.0, 1.5), 8, 1, 1),
+    Level(128, 40, 10, 20, (6.0, 3.0, 1.5), 3, 1),
+    Level(256, 64, 16, 32, (8.0, 4.0, 2.0), 4, 1),
+    Level(512, 96, 16, 48, (6.0, 3.0, 1.5), 8, 1),
 )
 
 
-FINISH = Level(640, 64, 8, 32, (3.0, 1.5), 12, 1, 1)
+FINISH = Level(640, 64, 8, 32, (3.0, 1.5), 12, 1)
 """The last step, of a map that is accepted and so within a few pixels: smaller windows, more frames."""
 
-MANY_FRAMES = 4
 SURE = Weighing(6.0, 0.25, 3.0)
-"""How the last step weighs from so many frames on. What one frame shows by chance they do not all show, so less weight
-goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two. With a
-single frame the same makes the map worse.
+"""How the last step weighs from ``MANY_FRAMES`` on. What one frame shows by chance they do not all show, so less weight
+goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two.
+"""
+
+RESERVED = Weighing(CAREFUL.sharpness, CAREFUL.place_variance_px, 0.4)
+"""How it weighs with fewer: what one frame says of perspective, unequal scales and shear is mostly its own parallax and
+chance, and that is what moves corners.
 """
 
 
@@ -105,15 +99,11 @@ def estimate(infrared: Sequence[Luma], visible: Sequence[Luma]) -> Alignment:
     all frames of a camera have one size. Raises ValueError for none, for unequal numbers and for mixed sizes.
     """
     footage = Footage(infrared, visible)
-    maps = _coarse(footage)
-    best: list[Settled] = []
-    for level in LEVELS:
-        frames = footage.telling(level.frames)
-        best = sorted((settle(footage, start, level, frames) for start in maps), key=lambda one: -one.evidence)
-        maps = [one.homography for one in best[: level.keep]]
-    level, winner = LEVELS[-1], best[0]
+    effort = effort_for(footage.count)
+    level = LEVELS[-1]
+    winner, before = _best(footage, candidates(footage, effort), effort.keep)
     scale = footage.infrared_size[0] / winner.width_px
-    seen = trust_of(winner, level)
+    seen = trust_of(winner, level, before)
     score, reason = judge(seen)
     if reason:
         return Alignment(winner.homography, score, False, reason, footage.count, (), seen)
@@ -122,40 +112,33 @@ def estimate(infrared: Sequence[Luma], visible: Sequence[Luma]) -> Alignment:
     return Alignment(finished, score, True, "", footage.count, tuple(r * scale for r in residuals), seen)
 
 
+def _best(footage: Footage, starts: Sequence[Matrix], keep: Sequence[int]) -> tuple[Settled, float]:
+    """The map with the most evidence after all levels, and the evidence that it had at the level before the last."""
+    alive = [(start, 0.0) for start in starts]
+    settled: list[tuple[Settled, float]] = []
+    for level, kept in zip(LEVELS, (*keep, 1), strict=True):
+        frames = footage.telling(level.frames)
+        settled = [(settle(footage, start, level, frames), before) for start, before in alive]
+        settled.sort(key=lambda one: -one[0].evidence)
+        alive = [(one.homography, one.evidence) for one, _ in settled[:kept]]
+    return settled[0]
+
+
 def _finished(footage: Footage, homography: Matrix) -> Matrix:
     frames = footage.telling(FINISH.frames)
-    weighing = SURE if len(frames) >= MANY_FRAMES else FINISH.weighing
+    weighing = SURE if len(frames) >= MANY_FRAMES else RESERVED
     return settle(footage, homography, replace(FINISH, weighing=weighing), frames).homography
 
 
-def trust_of(settled: Settled, level: Level) -> Trust:
-    """Ask both questions of ``score`` about a refined map; lengths in pixels of a picture 640 wide."""
+def trust_of(settled: Settled, level: Level, before: float) -> Trust:
+    """Ask both questions of ``score`` about a refined map; lengths in pixels of a picture 640 wide.
+
+    ``before``: the evidence that the map had one level coarser.
+    """
     seen, rarity = evidence(settled.field, displacements(settled.field, settled.parameters))
     apart_px = split_px(settled.field, settled.so_far, level.sigmas_px) * 640 / settled.width_px
-    return Trust(seen, rarity, apart_px, len(settled.field.centres))
-
-
-def _coarse(footage: Footage) -> list[Matrix]:
-    """Maps at full size from the coarse search."""
-    frames = footage.telling(SEARCH_FRAMES)
-    found: list[tuple[float, Matrix]] = []
-    for width_px, least, below in SEARCH_WIDTHS:
-        infrared_work = at_width(footage.infrared_size, width_px)
-        visible_work = at_width(footage.visible_size, width_px)
-        candidates = search(
-            [footage.infrared_at(i, infrared_work) for i in frames],
-            [footage.visible_at(i, visible_work) for i in frames],
-            CANDIDATES,
-            [scale for scale in SCALES if least <= scale < below],
-        )
-        to_full = rescale(infrared_work, footage.infrared_size)
-        from_full = rescale(footage.visible_size, visible_work)
-        found += [(one.strength, to_full @ one.homography @ from_full) for one in candidates]
-    if not found:
-        # A picture without any structure: nothing to start from, and the windows will say so.
-        return [scale_to_fit(footage.infrared_size, footage.visible_size)]
-    found.sort(key=lambda one: -one[0])
-    return [homography for _, homography in found[:CANDIDATES]]
+    # A wrong map that looks well at one resolution by chance seldom does so at the other.
+    return Trust((seen + before) / 2, rarity, apart_px, len(settled.field.centres))
 
 
 def settle(footage: Footage, start: Matrix, level: Level, frames: Sequence[int]) -> Settled:

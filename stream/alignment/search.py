@@ -24,10 +24,6 @@ MAX_SHIFT = 0.25
 """How far apart the centres may lie, as a share of the infrared picture's width."""
 
 
-SURROUND_PX = 4.0
-"""Sigma of the neighbourhood whose common direction is taken off the maps."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A place where the coarse correlation peaks.
@@ -41,24 +37,29 @@ class Candidate:
 
 
 def search(
-    infrared: Sequence[Plane], visible: Sequence[Plane], count: int, scales: Sequence[float] = SCALES
+    infrared: Sequence[Plane],
+    visible: Sequence[Plane],
+    count: int,
+    scales: Sequence[float] = SCALES,
+    surround_px: float = 4.0,
 ) -> list[Candidate]:
     """The ``count`` strongest distinct candidates of the given scales, best first.
 
     ``infrared`` and ``visible``: pictures of the same moments, float32 (H, W), 0..255, of one size each, both of
-    one width. The statistic is Re(sum z1 conj(z2)) / sqrt(sum |z1|^2 |z2|^2 / 2) over the common field, summed over the
-    pictures before the division: near a standard normal variable (up to a constant) for random directions, whatever
-    the common field's size.
+    one width. ``surround_px``: sigma of the neighbourhood whose common direction is taken off the maps. The statistic
+    is Re(sum z1 conj(z2)) / sqrt(sum |z1|^2 |z2|^2 / 2) over the common field, summed over the pictures before the
+    division: near a standard normal variable (up to a constant) for random directions, whatever the common field's
+    size.
     """
     height, width = infrared[0].shape
     canvas = _Canvas(width, height)
-    fixed = [_sharpened(structure_map(picture)) for picture in infrared]
+    fixed = [_sharpened(structure_map(picture), surround_px) for picture in infrared]
     fixed_spectra = [np.conj(canvas.spectrum(z)) for z in fixed]
     energy_spectra = [np.conj(canvas.spectrum(np.abs(z) ** 2)) for z in fixed]
     found: list[tuple[float, float, float, float, float]] = []
     for scale in scales:
         for rotation_deg in ROTATIONS_DEG:
-            surface = _correlate(canvas, fixed_spectra, energy_spectra, visible, scale, rotation_deg)
+            surface = _correlate(canvas, fixed_spectra, energy_spectra, visible, scale, rotation_deg, surround_px)
             found += [(v, scale, rotation_deg, x, y) for v, x, y in _peaks(surface, 4)]
     found.sort(reverse=True)
     return _distinct(found, count, infrared[0].shape, visible[0].shape)
@@ -80,10 +81,10 @@ def centred(
     return matrix
 
 
-def _sharpened(z: StructureMap) -> StructureMap:
+def _sharpened(z: StructureMap, surround_px: float) -> StructureMap:
     """Without what is common to a neighbourhood: many parallel edges would otherwise match at any place."""
     pairs = z.view(np.float32).reshape(*z.shape, 2)
-    out = pairs - cv2.GaussianBlur(pairs, (0, 0), SURROUND_PX)
+    out = pairs - cv2.GaussianBlur(pairs, (0, 0), surround_px)
     return out.view(np.complex64)[..., 0]
 
 
@@ -117,6 +118,7 @@ def _correlate(
     visible: Sequence[Plane],
     scale: float,
     rotation_deg: float,
+    surround_px: float,
 ) -> Plane:
     """The statistic for shifts -reach..reach in x and y, float32 (2 reach + 1, 2 reach + 1)."""
     reach = canvas.reach
@@ -126,7 +128,7 @@ def _correlate(
     total = np.zeros((canvas.full_height, canvas.full_width), dtype=np.complex64)
     noise = np.zeros_like(total)
     for picture, spectrum, energy in zip(visible, fixed_spectra, energy_spectra, strict=True):
-        moving: StructureMap = _sharpened(structure_map(warped(picture, matrix, size))) * mask
+        moving: StructureMap = _sharpened(structure_map(warped(picture, matrix, size)), surround_px) * mask
         total += canvas.spectrum(moving) * spectrum
         noise += canvas.spectrum(np.abs(moving) ** 2) * energy
     # Where the infrared picture's corner stands at (x, y) on the canvas, visible is shifted by reach - (x, y).
