@@ -11,7 +11,18 @@ from numba import njit, void
 from numpy.typing import NDArray
 
 from kernels.checks import check_plane
-from kernels.maps import ACROSS, BLOCKS_IN, BLOCKS_OUT, FACTOR, MAP_PX, PIXELS, VALUES, check_blocks, gather_row
+from kernels.maps import (
+    ACROSS,
+    BLOCKS_IN,
+    BLOCKS_OUT,
+    FACTOR,
+    MAP_PX,
+    PIXELS,
+    VALUES,
+    blended,
+    check_blocks,
+    gather_row,
+)
 from kernels.signatures import U8_IN, U8_OUT
 
 f32 = np.float32
@@ -101,9 +112,8 @@ def _apply_maps_doubled(maps, infrared, visible, out):
             for x in range(width):
                 of_infrared = near * here[0, x] + far * other[0, x]
                 of_visible = near * here[1, x] + far * other[1, x]
-                residual = (near * here[2, x] + far * other[2, x]) * f32(255.0) + f32(0.5)
-                value = of_infrared * f32(infrared[y, x]) + of_visible * f32(visible[y, x]) + residual
-                out[y, x] = np.uint8(np.int32(min(max(value, f32(0.0)), f32(255.0))))
+                residual = near * here[2, x] + far * other[2, x]
+                out[y, x] = blended(of_infrared, of_visible, residual, infrared[y, x], visible[y, x])
         above, here, below = here, below, above
 
 

@@ -65,6 +65,13 @@ def gather_row(maps, row, line):
                 line[k, block_x * ACROSS + across] = maps[row // ACROSS, block_x, k * VALUES + first + across]
 
 
+@njit
+def blended(of_infrared, of_visible, residual, infrared, visible):
+    """A fused pixel, uint8: both gains and the residual (float32, units of 255) applied to two pixels, uint8."""
+    value = of_infrared * f32(infrared) + of_visible * f32(visible) + (residual * f32(255.0) + f32(0.5))
+    return np.uint8(np.int32(min(max(value, f32(0.0)), f32(255.0))))
+
+
 @njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
 def _apply_maps(maps, infrared, visible, out):
     height, width = out.shape
@@ -78,9 +85,7 @@ def _apply_maps(maps, infrared, visible, out):
                     for again in range(MAP_PX):
                         spread[k, x * MAP_PX + again] = line[k, x]
         for x in range(width):
-            residual = spread[2, x] * f32(255.0) + f32(0.5)
-            value = spread[0, x] * f32(infrared[y, x]) + spread[1, x] * f32(visible[y, x]) + residual
-            out[y, x] = np.uint8(np.int32(min(max(value, f32(0.0)), f32(255.0))))
+            out[y, x] = blended(spread[0, x], spread[1, x], spread[2, x], infrared[y, x], visible[y, x])
 
 
 def pack_lumas(infrared: NDArray[np.uint8], visible: NDArray[np.uint8], out: NDArray[np.float32]) -> None:

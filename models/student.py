@@ -267,13 +267,18 @@ class Student(nn.Module):
         if infrared.shape != visible.shape or infrared.shape[-1] % SIZE_MULTIPLE or infrared.shape[-2] % SIZE_MULTIPLE:
             raise ValueError(f"need equal sizes, multiples of {SIZE_MULTIPLE}: {infrared.shape}, {visible.shape}")
         trunk = self.trunk(packed_lumas(infrared, visible), steer)
-        maps = F.interpolate(map_values(trunk.maps), scale_factor=float(MAP_PX))
+        maps = full_size(trunk.maps)
         return StudentOutput(blended(maps, infrared, visible), maps, trunk)
 
 
 def map_values(maps: Tensor) -> Tensor:
     """A trunk's maps (B, 12, H/4, W/4) side by side, (B, 3, H/2, W/2)."""
     return F.pixel_shuffle(maps, SHUFFLE // MAP_PX)
+
+
+def full_size(maps: Tensor) -> Tensor:
+    """A trunk's maps (B, 12, H/4, W/4) with a value for each pixel, (B, 3, H, W)."""
+    return F.interpolate(map_values(maps), scale_factor=float(MAP_PX))
 
 
 def packed_lumas(infrared: Tensor, visible: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from models.checkpoint import load_student
 from models.engines.base import EngineError, chroma_gain_shape
 from models.geometry import MAP_PX, padded_size
 from models.layers import blended
-from models.student import Student, map_values, packed_lumas
+from models.student import Student, full_size, map_values, packed_lumas
 from models.weights import weights_path
 
 
@@ -41,14 +41,13 @@ def fuse_lumas(
     rows, columns = seen.shape[-2:]
     seen = _padded(seen, padded_size(rows), padded_size(columns))
     trunk = student.trunk(packed_lumas(seen[0:1], seen[1:2]), steer[None].to(dtype))
-    maps, gain = map_values(trunk.maps), trunk.chroma_gain
     if half:
         step = 2 * MAP_PX
-        maps = maps[..., : -(-height // step), : -(-width // step)]
-        maps = F.interpolate(maps, scale_factor=float(step), mode="bilinear", align_corners=False)
-        gain = F.interpolate(gain, scale_factor=2.0)
+        values = map_values(trunk.maps)[..., : -(-height // step), : -(-width // step)]
+        maps = F.interpolate(values, scale_factor=float(step), mode="bilinear", align_corners=False)
+        gain = F.interpolate(trunk.chroma_gain, scale_factor=2.0)
     else:
-        maps = F.interpolate(maps, scale_factor=float(MAP_PX))
+        maps, gain = full_size(trunk.maps), trunk.chroma_gain
     maps = maps[..., :height, :width]
     fused = blended(maps, both[0:1], both[1:2])
     luma = (fused[0, 0].float() * 255 + 0.5).clamp(0, 255).to(torch.uint8)

@@ -25,7 +25,7 @@ from models.engines.base import (
     named_scores,
 )
 from models.engines.cache import cache_folder
-from models.engines.unread import unread
+from models.engines.unread import PICTURES, unread
 from models.geometry import SHUFFLE, padded_size
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import KIND_NAMES
@@ -182,7 +182,8 @@ class OpenVinoEngine:
             pack(infrared, visible, packed[0])
             steer[0] = steer_of(code) if reads else code
             request.infer()
-            maps, gain, *rest = (request.get_output_tensor(index).data[0] for index in range(4 if reads else 2))
+            outputs = OUTPUTS if reads else PICTURES
+            maps, gain, *rest = (request.get_output_tensor(index).data[0] for index in range(len(outputs)))
             apply(maps, infrared, visible, luma)
             gain = gain[..., 0].repeat(2, axis=0).repeat(2, axis=1) if half else gain[..., 0]
             gain_rows, gain_columns = chroma_gain_shape(height, width)
@@ -190,7 +191,7 @@ class OpenVinoEngine:
             gain = gain[:gain_rows, :gain_columns].copy()
             if not read:
                 return FusionResult(luma, gain)
-            severity, own = rest
+            severity, own, _ = rest
             return FusionResult(luma, gain, named_scores(severity), own.copy())
 
     def close(self) -> None:
