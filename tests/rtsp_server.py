@@ -84,20 +84,28 @@ class Feeder:
             if wait_s > 0 and self._stopped.wait(wait_s):
                 return
             if base_ns is None:
-                clock = self._source.get_clock()
-                if clock is None:  # Not playing yet: try again with the next key frame.
+                base_ns = self._running_ns(number)
+                if base_ns is None:  # Not playing yet: try again with the next key frame.
                     number += 1
                     while not self._keys[number % len(self._units)]:
                         number += 1
                     first = number
                     continue
-                base_ns = clock.get_time() - self._source.get_base_time()
             buffer = Gst.Buffer.new_wrapped(self._units[number % len(self._units)])
             buffer.pts = buffer.dts = base_ns + (number - first) * Gst.SECOND // self._rate
             buffer.duration = Gst.SECOND // self._rate
             if self._source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
                 return
             number += 1
+
+    def _running_ns(self, number: int) -> int | None:
+        """The media's running time at a frame's own moment, however late it is sent; None before the media plays."""
+        clock = self._source.get_clock()
+        if clock is None:
+            return None
+        late_s = time.monotonic() - (self._start_s + number / self._rate)
+        running_ns = clock.get_time() - self._source.get_base_time() - int(late_s * Gst.SECOND)
+        return running_ns if running_ns >= 0 else None
 
 
 class FileFactory(GstRtspServer.RTSPMediaFactory):

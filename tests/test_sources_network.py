@@ -113,7 +113,10 @@ def test_two_mounts_are_in_step(rtsp_server: StartServer, tmp_path: Path) -> Non
     seen = {read_number(frame.luma): frame.capture_ns for frame in frames["/vi"]}
     both = [(frame.capture_ns, seen[n]) for frame in frames["/ir"] if (n := read_number(frame.luma)) in seen]
     assert len(both) > 100
-    assert all(abs(a - b) < 20_000_000 for a, b in both)
+    # The first frames are placed by arrivals, which a busy machine delays; by then the least delay, or the sender's
+    # reports, have been found.
+    apart_ms = [(a - b) / 1e6 for a, b in both[-50:]]
+    assert max(abs(ms) for ms in apart_ms) < 20
 
 
 @pytest.mark.rtsp
