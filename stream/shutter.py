@@ -96,7 +96,7 @@ class ShutterWatch:
         tells = usual > LEAST
         if not tells.any():
             return (np.inf if change.mean() > LEAST else 0.0), False
-        share = float(np.percentile(change[tells] / usual[tells], 75))
+        share = float(_quartile(change[tells] / usual[tells], 3))
         return share, int(np.count_nonzero(tells)) >= min(LEAST_PARTS, change.size)
 
     def _follow(self, change: NDArray[np.float64], capture_ns: int) -> None:
@@ -109,7 +109,7 @@ class ShutterWatch:
             self._changes.append(change)
             self._since_usual += 1
             if len(self._changes) <= LEARNING or self._since_usual >= REFRESH:
-                self._usual, self._since_usual = np.percentile(np.stack(self._changes), 25, axis=0), 0
+                self._usual, self._since_usual = _quartile(np.stack(self._changes), 1), 0
             self.frozen, self._noted, self._run = False, False, 0
             return
         if not self._run:
@@ -128,8 +128,20 @@ def _by_part(change: NDArray[np.int32]) -> NDArray[np.float64]:
     """Mean change in each part, (parts,); what is left over at the right and below counts for none."""
     rows, columns = min(ROWS, change.shape[0]), min(COLUMNS, change.shape[1])
     height, width = change.shape[0] // rows, change.shape[1] // columns
-    parts = change[: rows * height, : columns * width].reshape(rows, height, columns, width)
-    return parts.mean(axis=(1, 3), dtype=np.float64).ravel()
+    # Rows first: numpy adds whole rows at once, but the few pixels across a part one by one.
+    across = change[: rows * height, : columns * width].reshape(rows, height, -1).sum(axis=1)
+    return across.reshape(rows, columns, width).sum(axis=2).ravel() / (height * width)
+
+
+def _quartile(values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """The first (1) to third (3) quartile along the first axis, interpolated linearly as ``numpy.percentile`` does, in a
+    tenth of its time for so few values.
+    """
+    place = (len(values) - 1) * number / 4
+    low = int(place)
+    ordered = np.sort(values, axis=0)
+    lower, upper = ordered[low], ordered[min(low + 1, len(values) - 1)]
+    return np.asarray(lower + (place - low) * (upper - lower))
 
 
 FADE_OUT_S, FADE_IN_S = 0.15, 1.0
