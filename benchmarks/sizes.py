@@ -68,7 +68,9 @@ def measure(pair: dict[Role, Path] | None, frames: int, clock: Clock) -> list[di
                     role: scaled(path, folder / f"{role}.mp4", (width, height), frames) for role, path in pair.items()
                 }
             engines = measure_engines(FusionConfig().model, [(width, height)], clock, ENGINE_S)
-            conversion = measure_conversion(made, frames, clock, rounds=ROUNDS, budget_s=ROUNDS_S, ffmpeg=find_ffmpeg())
+            conversion = measure_conversion(
+                made, frames, (width, height), clock, rounds=ROUNDS, budget_s=ROUNDS_S, ffmpeg=find_ffmpeg()
+            )
         rows.append({"width": width, "height": height, "engine": engines.measured, "conversion": conversion})
         print(line_of(rows[-1]), flush=True)
     return rows

@@ -60,7 +60,7 @@ def run_benchmarks(json_path: Path | None, say: Callable[[str], None], plan: Pla
     with tempfile.TemporaryDirectory(prefix="nightglass-bench-") as folder:
         pair = write_pair(Path(folder), plan.frames, plan.frame_size, clock)
         conversion = measure_conversion(
-            pair, plan.frames, clock, rounds=plan.rounds, budget_s=plan.rounds_s, ffmpeg=find_ffmpeg()
+            pair, plan.frames, plan.frame_size, clock, rounds=plan.rounds, budget_s=plan.rounds_s, ffmpeg=find_ffmpeg()
         )
     conversion |= {"width": plan.frame_size[0], "height": plan.frame_size[1]}
     for line in conversion_lines(conversion):

@@ -21,6 +21,7 @@ Mode = Literal["fused", "side-by-side", "pip", "infrared", "visible"]
 Palette = Literal["white-hot", "black-hot", "ironbow", "rainbow", "arctic"]
 Policy = Literal["latest", "block"]
 ChromaMode = Literal["natural", "plain"]
+EncoderPreset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
 StreamName = Literal["fused", "infrared", "visible", "status"]
 
 PositiveMs = Annotated[float, Field(gt=0)]
@@ -158,7 +159,8 @@ class RecordConfig(StrictModel):
 
     path: str
     codec: Literal["h264", "hevc", "ffv1"] = "h264"
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "veryfast"
+    preset: EncoderPreset | Literal["auto"] = "auto"
+    """How much effort the encoder makes; ``auto``: as much as leaves this machine time for the rest."""
     crf: Annotated[int, Field(ge=0, le=51)] = 20
     threads: Annotated[int, Field(ge=0, le=64)] = 0
     segment_s: Annotated[float, Field(gt=0)] | None = None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from models.engines.processors import usable_processors
+
 Status = Literal["ok", "optional", "missing"]
 """``optional``: absent, and only an extra feature lacks it. ``missing``: the base does not work without it."""
 
@@ -142,7 +144,7 @@ def _openvino() -> list[Check]:
 def _cpu() -> list[Check]:
     flags = _cpu_flags()
     found = [flag for flag in _CPU_FLAGS if flag in flags]
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = usable_processors()
     detail = f"{threads} threads; {', '.join(found) or 'no vector extensions known'}"
     if "avx2" in found or "asimd" in found:
         return [Check("cpu", "ok", detail)]

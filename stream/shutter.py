@@ -134,8 +134,8 @@ def _by_part(change: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _quartile(values: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """The first (1) to third (3) quartile along the first axis, interpolated linearly as ``numpy.percentile`` does, in a
-    tenth of its time for so few values.
+    """The first (1) to third (3) quartile along the first axis, interpolated linearly, as ``numpy.percentile`` gives
+    it, in a tenth of its time for so few values.
     """
     place = (len(values) - 1) * number / 4
     low = int(place)

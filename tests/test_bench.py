@@ -13,17 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.engines.processors import usable_processors
 from stream.bench import Plan, run_benchmarks
 from stream.benchmarking import conversion
 from stream.benchmarking.conversion import ffmpeg_command, find_ffmpeg, measure_conversion
 from stream.benchmarking.facts import first_line, machine_facts, parse_cpuinfo
-from stream.benchmarking.inputs import write_pair
+from stream.benchmarking.inputs import RATE_HZ, write_pair
 from stream.benchmarking.kernels import kernel_calls
 from stream.benchmarking.table import conversion_lines, facts_lines, table
 from stream.benchmarking.timing import LEAST_RUNS, WARM_UP_RUNS, measure_ms, spread
 from stream.clock import SystemClock
 from stream.config import RecordConfig
 from stream.errors import NightglassError
+from stream.sinks.effort import preset_for
 
 FRAMES, SIZE = 6, (160, 128)
 SMALL = Plan(sizes=((64, 48),), engine_s=0.0, kernel_s=0.0, frames=FRAMES, frame_size=SIZE, rounds=1, rounds_s=0.0)
@@ -180,10 +182,11 @@ def test_bench_puts_ffmpeg_beside_it(bench):
 
 @needs_ffmpeg
 def test_ffmpegs_command_averages_and_encodes_as_ours(pair, tmp_path):
-    command = ffmpeg_command(find_ffmpeg() or "ffmpeg", pair, tmp_path / "out.mp4", FRAMES)
+    command = ffmpeg_command(find_ffmpeg() or "ffmpeg", pair, tmp_path / "out.mp4", FRAMES, SIZE)
     settings = RecordConfig(path="x")
+    preset = preset_for(settings, SIZE, RATE_HZ, usable_processors())
     joined = " ".join(command)
-    assert f"-preset {settings.preset} -crf {settings.crf} -threads {settings.threads}" in joined
+    assert f"-preset {preset} -crf {settings.crf} -threads {settings.threads}" in joined
     assert conversion._run(command) is None
     lumas = []
     for path in (pair["infrared"], pair["visible"], tmp_path / "out.mp4"):
@@ -229,20 +232,20 @@ def quick_ours(monkeypatch, tmp_path):
 
 def test_turns_alternate_and_the_first_run_does_not_count(quick_ours, tmp_path):
     ffmpeg = stand_in(tmp_path / "ffmpeg", fails=False)
-    found = measure_conversion(quick_ours, FRAMES, SystemClock(), rounds=4, budget_s=60, ffmpeg=ffmpeg)
+    found = measure_conversion(quick_ours, FRAMES, SIZE, SystemClock(), rounds=4, budget_s=60, ffmpeg=ffmpeg)
     assert (tmp_path / "turns").read_text().split() == ["n", "f", *"nf", *"fn", *"nf", *"fn"]
     assert found["nightglass"]["command_s"]["runs"] == found["ffmpeg_blend"]["command_s"]["runs"] == 4
 
 
 def test_the_time_is_limited_but_for_the_least_rounds(quick_ours):
-    found = measure_conversion(quick_ours, FRAMES, SystemClock(), rounds=9, budget_s=0, ffmpeg=None)
+    found = measure_conversion(quick_ours, FRAMES, SIZE, SystemClock(), rounds=9, budget_s=0, ffmpeg=None)
     assert found["nightglass"]["command_s"]["runs"] == conversion.LEAST_ROUNDS
 
 
 @pytest.mark.parametrize("there", [False, True])
 def test_without_a_usable_ffmpeg_it_is_said(quick_ours, tmp_path, there):
     ffmpeg = stand_in(tmp_path / "ffmpeg", fails=True) if there else None
-    found = measure_conversion(quick_ours, FRAMES, SystemClock(), rounds=1, budget_s=0, ffmpeg=ffmpeg)
+    found = measure_conversion(quick_ours, FRAMES, SIZE, SystemClock(), rounds=1, budget_s=0, ffmpeg=ffmpeg)
     assert found["ffmpeg_blend"] is None
     why = "no such filter" if there else "no ffmpeg executable on the PATH"
     assert why in found["why_no_ffmpeg"]
@@ -253,4 +256,4 @@ def test_without_a_usable_ffmpeg_it_is_said(quick_ours, tmp_path, there):
 def test_a_conversion_of_ours_that_fails_is_an_error(tmp_path):
     pair = {role: tmp_path / f"{role}.mp4" for role in ("infrared", "visible")}
     with pytest.raises(NightglassError, match=r"our own conversion failed: .*no such file"):
-        measure_conversion(pair, FRAMES, SystemClock(), rounds=1, budget_s=0, ffmpeg=None)  # type: ignore[arg-type]
+        measure_conversion(pair, FRAMES, SIZE, SystemClock(), rounds=1, budget_s=0, ffmpeg=None)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from models.engines.base import (
     named_scores,
 )
 from models.engines.cache import cache_folder
+from models.engines.processors import usable_processors
 from models.engines.unread import PICTURES, unread
 from models.geometry import SHUFFLE, padded_size
 from models.outputs import INPUTS, OUTPUTS
@@ -97,7 +97,7 @@ class OpenVinoEngine:
         if precision == "bf16" and "BF16" not in abilities:
             raise EngineError(f"precision 'bf16': this CPU does not run it (it has {', '.join(abilities)}); use 'auto'")
         self.precision = "bf16" if precision == "bf16" or (precision == "auto" and "BF16" in abilities) else "fp32"
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_processors()
         self.parallel = min(self._threads, _MOST_PARALLEL) if throughput else 1
         try:
             self._network = self._core.read_model(weights_path(model, ".xml"))

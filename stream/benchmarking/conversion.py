@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.engines.processors import usable_processors
 from stream.benchmarking.facts import ROOT
 from stream.benchmarking.inputs import RATE_HZ
 from stream.benchmarking.timing import spread
 from stream.clock import Clock
 from stream.config import RecordConfig
 from stream.errors import NightglassError
+from stream.sinks.effort import preset_for
 from stream.sources.base import Role
 
 LEAST_ROUNDS = 3
@@ -36,30 +38,38 @@ def nightglass_command(pair: dict[Role, Path], output: Path, report: Path) -> li
     return [sys.executable, "-c", _ENTRY, "convert", *map(str, arguments)]
 
 
-def ffmpeg_command(ffmpeg: str, pair: dict[Role, Path], output: Path, frames: int) -> list[str]:
-    """The command line of FFmpeg's conversion; decoding threads are its own choice."""
+def ffmpeg_command(ffmpeg: str, pair: dict[Role, Path], output: Path, frames: int, size: tuple[int, int]) -> list[str]:
+    """The command line of FFmpeg's conversion of pictures of ``size``; decoding threads are its own choice."""
     ours = RecordConfig(path=str(output))
+    preset = preset_for(ours, size, RATE_HZ, usable_processors())
     arguments = f"""-filter_complex [0:v][1:v]blend=all_mode=average -frames:v {frames} -pix_fmt yuv420p
-        -c:v libx264 -preset {ours.preset} -crf {ours.crf} -threads {ours.threads} -g {_GROUP_S * RATE_HZ}"""
+        -c:v libx264 -preset {preset} -crf {ours.crf} -threads {ours.threads} -g {_GROUP_S * RATE_HZ}"""
     start = [ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
     return [*start, "-i", str(pair["infrared"]), "-i", str(pair["visible"]), *arguments.split(), str(output)]
 
 
 def measure_conversion(
-    pair: dict[Role, Path], frames: int, clock: Clock, *, rounds: int, budget_s: float, ffmpeg: str | None
+    pair: dict[Role, Path],
+    frames: int,
+    size: tuple[int, int],
+    clock: Clock,
+    *,
+    rounds: int,
+    budget_s: float,
+    ffmpeg: str | None,
 ) -> dict[str, Any]:
     """Run both in turns, after one run of each that does not count; figures for JSON.
 
-    ``rounds``: at most so many, and once ``LEAST_ROUNDS`` are done no new one after ``budget_s`` seconds. Who starts
-    changes from round to round. ``ffmpeg``: the executable, None: only ours. Raises NightglassError if ours fails;
-    if FFmpeg's fails its figures are None and the reason is given.
+    ``size``: width and height of the recordings. ``rounds``: at most so many, and once ``LEAST_ROUNDS`` are done no new
+    one after ``budget_s`` seconds. Who starts changes from round to round. ``ffmpeg``: the executable, None: only ours.
+    Raises NightglassError if ours fails; if FFmpeg's fails its figures are None and the reason is given.
     """
     folder = pair["visible"].parent
     report = folder / "report.json"
     outputs = {"nightglass": folder / "nightglass.mp4", "ffmpeg_blend": folder / "ffmpeg.mp4"}
     commands = {"nightglass": nightglass_command(pair, outputs["nightglass"], report)}
     if ffmpeg is not None:
-        commands["ffmpeg_blend"] = ffmpeg_command(ffmpeg, pair, outputs["ffmpeg_blend"], frames)
+        commands["ffmpeg_blend"] = ffmpeg_command(ffmpeg, pair, outputs["ffmpeg_blend"], frames, size)
     missing = None if ffmpeg else "no ffmpeg executable on the PATH"
     for name in list(commands):
         trouble = _run(commands[name])

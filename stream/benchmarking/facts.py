@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from models.engines.processors import usable_processors
 from stream.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def machine_facts(clock: Clock) -> dict[str, Any]:
         "cpu": cpu["model"],
         "cpu_flags": cpu["flags"],
         "processors": os.cpu_count(),
-        "processors_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processors_usable": usable_processors(),
         "load_average_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),

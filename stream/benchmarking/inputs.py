@@ -39,7 +39,7 @@ def write_pair(folder: Path, frames: int, size: tuple[int, int], clock: Clock) -
 def _record(url: str, role: Role, path: Path, size: tuple[int, int], clock: Clock) -> Path:
     source = SimSource(SourceConfig(url=url), role, clock)
     source.open()
-    config = RecordConfig(path=str(path), crf=_CRF)
+    config = RecordConfig(path=str(path), preset="veryfast", crf=_CRF)
     video = VideoFile(path, config, width_px=size[0], height_px=size[1], rate_hz=RATE_HZ, live=False)
     for frame in source.frames():
         video.write(picture_of(frame), frame.seq * TICKS_PER_S[".mp4"] // RATE_HZ)

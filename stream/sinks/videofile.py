@@ -13,10 +13,14 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from kernels.levels import FULL_TO_LIMITED_CHROMA, FULL_TO_LIMITED_LUMA, apply_lut
+from models.engines.processors import usable_processors
 from stream.config import RecordConfig
 from stream.errors import SinkError
 from stream.frames import Picture
+from stream.sinks.effort import preset_for
 from stream.sinks.planes import fill_chroma, full_range_frame, plane_view
+
+log = logging.getLogger("nightglass")
 
 TICKS_PER_S = {".mp4": 90_000, ".mkv": 1000}
 """Matroska counts in milliseconds: a finer tick would make two frames share a time stamp."""
@@ -85,7 +89,7 @@ class VideoFile:
         try:
             self._container.close()
         except (av.FFmpegError, OSError) as error:
-            logging.getLogger("nightglass").warning("record %s: not finished properly: %s", self.path, _reason(error))
+            log.warning("record %s: not finished properly: %s", self.path, _reason(error))
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:
@@ -100,7 +104,9 @@ class VideoFile:
         if self._lossless:
             options = {"level": "3", "slicecrc": "1"}
         else:
-            options = {"preset": config.preset, "crf": str(config.crf)}
+            preset = preset_for(config, (self.width_px, self.height_px), rate_hz, usable_processors())
+            log.info("record %s: %s, preset %s", self.path, _ENCODERS[config.codec], preset)
+            options = {"preset": preset, "crf": str(config.crf)}
             if live:
                 options["tune"] = "zerolatency"
             if config.codec == "hevc":
