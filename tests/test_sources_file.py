@@ -17,6 +17,7 @@ from stream.config import SourceConfig
 from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.file import FileSource
+from stream.sources.pacing import CommonStart
 
 S = 1_000_000_000
 
@@ -207,7 +208,24 @@ def test_realtime_is_paced_by_the_clock(tmp_path: Path) -> None:
         frames.append(frame)
     opened.close()
     assert [frame.capture_ns - start_ns for frame in frames] == [i * 40_000_000 for i in range(10)]
-    assert sum(clock.slept_s) == pytest.approx(0.36)
+    # To the last frame, and half a period on, when the next one would be decoded.
+    assert sum(clock.slept_s) == pytest.approx(0.36 + 0.02)
+
+
+def test_recordings_that_are_played_together_start_together(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 5)
+    clock, start = SteppedClock(), CommonStart()
+    config = SourceConfig(url=str(path), realtime=True)
+    one, other = (FileSource(path, config, clock, start) for _ in range(2))
+    stamps_ns = []
+    for opened in (one, other):
+        opened.open()
+        frames = opened.frames()
+        stamps_ns.append([next(frames).capture_ns])
+        clock.time_ns += 7_000_000  # The other one is not ready at once.
+        stamps_ns[-1] += [frame.capture_ns for frame in frames]
+        opened.close()
+    assert stamps_ns[0] == stamps_ns[1]
 
 
 def test_a_late_reader_is_not_held_up(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stream.clock import Clock
 from stream.config import NightglassConfig, SourceConfig
 from stream.control import ControlServer
 from stream.errors import CalibrationError, NightglassError, SinkError, UsageError
-from stream.frames import FramePair
+from stream.frames import Frame, FramePair
 from stream.fusion import FusionStage
 from stream.pipeline.commands import LiveCommands
 from stream.pipeline.monitor import AlignmentMonitor
@@ -27,6 +27,7 @@ from stream.registration import Registration
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
 from stream.sources.opening import is_live, is_network, open_source
+from stream.sources.pacing import CommonStart
 from stream.sources.retry import RetryingSource
 from stream.stats import RunStats
 from stream.sync.ladder import CommonRung
@@ -40,6 +41,9 @@ _SINK_DEPTH = {"publish": 2, "encode": 32}
 
 _BACKLOG = 3
 """Decided pairs that may wait for fusion: a burst from the network is worked off, a lag is not built up."""
+
+_MOST_UNSEEN = 8
+"""Frames that may wait for a moment without work before the timekeeper looks at them."""
 
 _TICK_S = 0.005
 _OPEN_SLACK_S = 10.0
@@ -57,6 +61,7 @@ class Live:
         self._sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
         self._clock = clock
         self._common = CommonRung(frozenset(role for role, one in self._sources.items() if is_network(one.url)))
+        self._start = CommonStart()
         self._stats = RunStats()
         self._stopping = False
         self._sources_stop = threading.Event()
@@ -64,6 +69,7 @@ class Live:
         self._began_ns = 0
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
+        self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
 
@@ -160,7 +166,7 @@ class Live:
         if not is_live(source_config.url):
             # A recording or the simulator plays at its own rate, as a camera would, and ends.
             played = source_config.model_copy(update={"realtime": True})
-            return self._reader_of(open_source(played, role, self._clock), role, passing=False)
+            return self._reader_of(open_source(played, role, self._clock, start=self._start), role, passing=False)
 
         def on_state(state: str) -> None:
             self._states[role] = state
@@ -180,8 +186,7 @@ class Live:
     def _reader_of(self, source: Source, role: Role, *, passing: bool) -> Reader:
         source_config = self._sources[role]
         buffer: Buffer[Arrival] = Buffer(source_config.depth, source_config.policy or "latest")
-        see = self._timekeeper.see
-        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set, see, passing=passing)
+        return Reader(source, role, buffer, self._stats, self._clock, self._wake.set, passing=passing)
 
     def _fuse_all(
         self,
@@ -198,8 +203,10 @@ class Live:
         while not self._stopping:
             if duration_s is not None and clock.monotonic_ns() - self._began_ns > duration_s * 1e9:
                 return
-            self._wake.wait(_TICK_S)
+            idle = not self._wake.wait(_TICK_S)
             self._wake.clear()
+            if idle or len(self._unseen) > _MOST_UNSEEN:
+                self._see()
             began = clock.monotonic_ns()
             for role, reader in readers.items():
                 if role not in ended and not self._drain(sync, role, reader):
@@ -225,6 +232,7 @@ class Live:
         try:
             while (arrival := reader.buffer.get(timeout_s=0)) is not None:
                 frame, arrival_ns = arrival
+                self._unseen.append((role, frame))
                 if role == "infrared":
                     sync.offset_infrared(self._timekeeper.offset_ns(frame.capture_ns))
                 sync.push(role, frame, arrival_ns)
@@ -234,6 +242,12 @@ class Live:
             log.error("%s", error)
             return False
         return True
+
+    def _see(self) -> None:
+        """Let the timekeeper look at what has come."""
+        for role, frame in self._unseen:
+            self._timekeeper.see(role, frame)
+        self._unseen.clear()
 
     def _fuse_one(
         self, pair: FramePair, seq: int, stage: FusionStage, commands: LiveCommands, writers: list[Writer]

@@ -25,9 +25,8 @@ Arrival = tuple[Frame, int]
 class Reader:
     """Reads one source into ``buffer``; the buffer is closed at the end, with the error that ended it if any.
 
-    ``notify`` is called after every frame and at the end, ``see`` with every frame before it may be dropped, both from
-    the reader's thread. Nothing is read before ``begin``; what a ``passing`` source (a camera) sends before that is let
-    go, and counted as frames before the start.
+    ``notify`` is called after every frame and at the end, from the reader's thread. Nothing is read before ``begin``;
+    what a ``passing`` source (a camera) sends before that is let go, and counted as frames before the start.
     """
 
     def __init__(
@@ -38,7 +37,6 @@ class Reader:
         stats: RunStats,
         clock: Clock,
         notify: Callable[[], None] = lambda: None,
-        see: Callable[[Role, Frame], None] | None = None,
         *,
         passing: bool = False,
     ) -> None:
@@ -49,7 +47,6 @@ class Reader:
         self._stats = stats
         self._clock = clock
         self._notify = notify
-        self._see = see
         self._passing = passing
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"read-{role}", daemon=True)
@@ -134,5 +131,3 @@ class Reader:
             self._stats.count(f"frames_in.{self.role}")
             self.buffer.put((frame, self._clock.now_ns()))
             self._notify()
-            if self._see is not None:
-                self._see(self.role, frame)

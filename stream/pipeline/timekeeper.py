@@ -1,7 +1,8 @@
 """The thread that finds, while ``live`` runs, how far the two cameras' stamps are apart.
 
-The reading threads hand it a small picture of each frame, a fraction of a millisecond; now and then it estimates the
-offset from the last seconds of both (``stream.sync.offset_estimate``) and judges it (``stream.sync.watch``).
+The fusing thread lets it look at each frame once its pair has been handed on, a fraction of a millisecond; now and then
+it estimates the offset from the last seconds of both (``stream.sync.offset_estimate``) and judges it
+(``stream.sync.watch``).
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Refreshed:
 
 
 class Timekeeper:
-    """``see`` is for the reading threads, ``placed``, ``offset_ns`` and ``note`` for the fusing thread: none of them
-    waits for an estimate. ``report`` and ``refreshed`` are for any thread.
+    """``see``, ``placed``, ``offset_ns`` and ``note`` are for the fusing thread: none of them waits for an estimate.
+    ``report`` and ``refreshed`` are for any thread.
     """
 
     def __init__(self, every_s: float, fixed: bool, clock: Clock) -> None:
@@ -102,7 +103,7 @@ class Timekeeper:
             self._thread.join()
 
     def see(self, role: Role, frame: Frame) -> None:
-        """Look at a frame as it comes; also at those that are dropped later. Images of a folder have no time."""
+        """Look at a frame, in their order; also at those that nothing is fused of. Images of a folder have no time."""
         if not self.active or frame.name is not None:
             return
         recent = self._recent[role]

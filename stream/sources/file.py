@@ -16,7 +16,7 @@ from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
 from stream.sources.decode import PlaneReader, describe, rate_of, to_ns, video_stream
-from stream.sources.pacing import Pacer
+from stream.sources.pacing import CommonStart, Pacer
 
 log = logging.getLogger("nightglass")
 
@@ -34,12 +34,14 @@ class FileSource:
     A file's rotation mark (phones set it) is ignored: frames come as they are stored.
     """
 
-    def __init__(self, path: Path, config: SourceConfig, clock: Clock) -> None:
+    def __init__(self, path: Path, config: SourceConfig, clock: Clock, start: CommonStart | None = None) -> None:
+        """``start``: with ``realtime``, shared with the recording that is played beside it."""
         self.name = str(path)
         self.broken_frames = 0
         self._path = path
         self._config = config
         self._clock = clock
+        self._start = start
         self._container: Any = None
         self._stream: Any = None
 
@@ -56,7 +58,7 @@ class FileSource:
         Raises SourceEnded after the last one that can be read if the file's header declares clearly more.
         """
         reader = PlaneReader()
-        pacer = Pacer(self._clock) if self._config.realtime else None
+        pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
         while True:
@@ -76,6 +78,9 @@ class FileSource:
                     source=self.name,
                 )
                 seq += 1
+                if pacer:
+                    # A camera's next picture would not be decoded either while this one is fused.
+                    pacer.wait_ns(elapsed_ns + lap.period_ns // 2)
             self.broken_frames += lap.broken
             seq += lap.broken
             self._check_end(lap)
@@ -139,12 +144,15 @@ def _check_file(path: Path) -> None:
 
 
 class _Lap:
-    """One pass through a file. ``read``, ``broken``, ``end_ns``: counted as it goes; the end is relative."""
+    """One pass through a file. ``read``, ``broken``, ``end_ns``: counted as it goes; the end is relative.
+
+    ``period_ns``: nominal time from one picture to the next.
+    """
 
     def __init__(self, container: Any, stream: Any) -> None:
         self._container = container
         self._stream = stream
-        self._period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
+        self.period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
         self._zero_ns: int | None = None
         self.read = 0
         self.broken = 0
@@ -161,7 +169,7 @@ class _Lap:
                 if self._zero_ns is None:
                     self._zero_ns = pts_ns - elapsed_ns
                 elapsed_ns = pts_ns - self._zero_ns
-            self.end_ns = elapsed_ns + self._period_ns
+            self.end_ns = elapsed_ns + self.period_ns
             self.read += 1
             yield picture, elapsed_ns, pts_s
 

@@ -16,7 +16,7 @@ from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
 from stream.sources.decode import PlaneReader, Planes
-from stream.sources.pacing import Pacer
+from stream.sources.pacing import CommonStart, Pacer
 from stream.sources.pgm import read_pgm
 
 log = logging.getLogger("nightglass")
@@ -41,12 +41,14 @@ class FolderSource:
     Rotation marks (EXIF) are ignored. The frame rate is ``config.rate_hz``, 25 if not given.
     """
 
-    def __init__(self, path: Path, config: SourceConfig, clock: Clock) -> None:
+    def __init__(self, path: Path, config: SourceConfig, clock: Clock, start: CommonStart | None = None) -> None:
+        """``start``: with ``realtime``, shared with the recording that is played beside it."""
         self.name = str(path)
         self.broken_frames = 0
         self._path = path
         self._config = config
         self._clock = clock
+        self._start = start
         self._files: list[Path] = []
         self._reader = PlaneReader(detect_grey=True)
 
@@ -73,7 +75,7 @@ class FolderSource:
 
     def frames(self) -> Iterator[Frame]:
         """Yield a frame for each readable image; for ever with ``config.loop``. Raises SourceError if none is."""
-        pacer = Pacer(self._clock) if self._config.realtime else None
+        pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         while True:
             read = 0

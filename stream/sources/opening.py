@@ -11,16 +11,24 @@ from stream.sources.base import Role, Source
 from stream.sources.file import FileSource
 from stream.sources.folder import FolderSource, is_image
 from stream.sources.network import SCHEMES, NetworkSource
+from stream.sources.pacing import CommonStart
 from stream.sources.redact import redact
 from stream.sources.v4l2 import V4L2Source, is_video_device
 from stream.sync.ladder import CommonRung
 
 
-def open_source(config: SourceConfig, role: Role, clock: Clock, common: CommonRung | None = None) -> Source:
+def open_source(
+    config: SourceConfig,
+    role: Role,
+    clock: Clock,
+    common: CommonRung | None = None,
+    start: CommonStart | None = None,
+) -> Source:
     """Make the source for ``config.url``; it is not opened yet.
 
     A path may be a video file, an image or a folder of images; otherwise rtsp(s), rtp, srt, udp, tcp or http(s) URLs,
-    ``/dev/videoN`` and ``sim:NAME``. ``common``: shared with the pair's other camera, see ``stream.sync.ladder``.
+    ``/dev/videoN`` and ``sim:NAME``. Shared with the pair's other camera: ``common``, see ``stream.sync.ladder``, and
+    ``start``, see ``stream.sources.pacing``.
     Raises SourceError for anything else.
     """
     url = config.url
@@ -38,9 +46,9 @@ def open_source(config: SourceConfig, role: Role, clock: Clock, common: CommonRu
         return V4L2Source(config, clock)
     path = Path(url).expanduser()
     if url and (path.is_dir() or is_image(path)):
-        return FolderSource(path, config, clock)
+        return FolderSource(path, config, clock, start)
     if url and path.exists():
-        return FileSource(path, config, clock)
+        return FileSource(path, config, clock, start)
     raise SourceError(
         f"no such file {url!r}; a source is a video file, a folder of images, a URL such as rtsp://..., "
         "a device /dev/videoN, or sim:NAME"
