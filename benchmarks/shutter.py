@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.command import figures_command
-from kernels.levels import apply_lut
 from models.engines.base import FusionResult
 from stream.clock import SystemClock
 from stream.config import NormalizeConfig, SourceConfig
@@ -250,12 +249,11 @@ def hot_spot(scene: NDArray[Any], share: float, agc: Any) -> dict[str, Any]:
     hot[spot] = np.minimum(hot[spot].astype(np.int64) + HOT_COUNTS, 65535).astype(np.uint16)
     rest = np.ones(scene.shape, bool)
     rest[spot] = False
-    normalizer, out, means = Normalizer(NormalizeConfig(agc=agc)), np.empty(scene.shape, np.uint8), []
+    normalizer, means = Normalizer(NormalizeConfig(agc=agc)), []
     for number in range(150):
         luma = scene if number < 60 else hot
         frame = Frame(luma, None, "gray16le", "full", 0.0, round(number * 1e9 / RATE_HZ), "file", number, "camera")
-        apply_lut(luma, normalizer.lut(frame), out)
-        means.append(float(out[rest].mean()))
+        means.append(float(normalizer.normalized(frame)[rest].mean()))
     before = means[59]
     steps = [abs(b - a) for a, b in pairwise(means[59:])]
     return {

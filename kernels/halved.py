@@ -10,19 +10,9 @@ import numpy as np
 from numba import njit, void
 from numpy.typing import NDArray
 
+from kernels.blocks import ACROSS, FACTOR, MAP_PX, PIXELS, VALUES, halved_size
 from kernels.checks import check_plane
-from kernels.maps import (
-    ACROSS,
-    BLOCKS_IN,
-    BLOCKS_OUT,
-    FACTOR,
-    MAP_PX,
-    PIXELS,
-    VALUES,
-    blended,
-    check_blocks,
-    gather_row,
-)
+from kernels.maps import BLOCKS_IN, BLOCKS_OUT, blended, check_blocks, gather_row
 from kernels.signatures import U8_IN, U8_OUT
 
 f32 = np.float32
@@ -32,11 +22,6 @@ STEP = 2 * MAP_PX
 
 SHARES = tuple(f32((x + 0.5) / STEP - 0.5) for x in range(STEP))
 """How far the centres of these pixels lie from that of a value, in steps: what its neighbour on that side counts."""
-
-
-def halved_size(side_px: int) -> int:
-    """Half a side, the last pixel of an odd one counting as a whole."""
-    return (side_px + 1) // 2
 
 
 _halved_size = njit(halved_size)

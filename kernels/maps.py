@@ -12,18 +12,9 @@ import numpy as np
 from numba import njit, types, void
 from numpy.typing import NDArray
 
+from kernels.blocks import ACROSS, FACTOR, MAP_PX, PIXELS, VALUES
 from kernels.checks import check_plane
 from kernels.signatures import U8_IN, U8_OUT
-
-FACTOR = 4
-PIXELS = FACTOR * FACTOR
-
-MAP_PX = 2
-"""Side of the squares of pixels that share the values of the maps."""
-
-ACROSS = FACTOR // MAP_PX
-VALUES = ACROSS * ACROSS
-"""Values of each map across a block, and in it."""
 
 f32 = np.float32
 

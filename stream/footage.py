@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.levels import apply_lut
 from stream.clock import Clock
 from stream.config import NormalizeConfig, SourceConfig
 from stream.errors import SourceEnded
@@ -102,6 +101,4 @@ def _luma(frame: Frame, role: Role, normalizer: Normalizer) -> NDArray[np.uint8]
     """The frame in 8 bits and full range. A copy: the decoder's memory goes back to it."""
     if role == "visible":
         return full_range_luma(frame).copy()
-    out = np.empty(frame.luma.shape, np.uint8)
-    apply_lut(frame.luma, normalizer.lut(frame), out)
-    return out
+    return normalizer.normalized(frame)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.agc import curve_to_lut, histogram, linear_curve, plateau_curve, smooth_curve
-from kernels.levels import LIMITED_TO_FULL_LUMA
+from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
 from stream.config import NormalizeConfig
 from stream.frames import Frame
 
@@ -27,6 +27,12 @@ class Normalizer:
         self._curve: NDArray[np.float32] | None = None
         self._curve_for: tuple[tuple[int, ...], np.dtype[Any]] | None = None
         self._last_ns = 0
+
+    def normalized(self, frame: Frame) -> NDArray[np.uint8]:
+        """The frame's luma as grey values, uint8 (H, W), in its own geometry."""
+        out = np.empty(frame.luma.shape, np.uint8)
+        apply_lut(frame.luma, self.lut(frame), out)
+        return out
 
     def lut(self, frame: Frame) -> NDArray[np.uint8]:
         """uint8 (256,) for 8-bit frames, (65536,) for 16-bit ones."""

@@ -241,6 +241,9 @@ class UnevenEngine:
         smoke = smoke_in(visible)
         return FusionResult(visible.copy(), np.full((2, 2), 1 + smoke, np.float32), {"smoke": smoke})
 
+    def expect(self, height: int, width: int) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -101,5 +101,8 @@ class Engine(Protocol):
         work for them, and both.
         """
 
+    def expect(self, height: int, width: int) -> None:
+        """Pictures of this size will come: begin to get ready for them, if that can go on beside other things."""
+
     def close(self) -> None:
         """Release memory and threads."""

@@ -114,6 +114,9 @@ class CudaGraphEngine:
         luma, gain, severity, own = (host.numpy() for host in graph.host_out)
         return FusionResult(luma.copy(), gain.copy(), named_scores(severity), own.copy())
 
+    def expect(self, height: int, width: int) -> None:
+        """As ``models.engines.base.Engine.expect``: there is nothing that can be done beside other things."""
+
     def close(self) -> None:
         """Release memory and threads."""
         self._graphs.clear()

@@ -13,7 +13,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from kernels.maps import VALUES, apply_maps, pack_lumas
+from kernels.blocks import VALUES
 from models.engines.base import (
     EngineError,
     FusionResult,
@@ -26,7 +26,7 @@ from models.engines.base import (
 from models.engines.cache import cache_folder
 from models.engines.processors import usable_processors
 from models.engines.unread import PICTURES, unread
-from models.geometry import SHUFFLE, padded_size
+from models.geometry import trunk_size
 from models.outputs import INPUTS, OUTPUTS
 from models.prior import KIND_NAMES
 from models.steering import steer_of
@@ -147,6 +147,12 @@ class OpenVinoEngine:
             settings["CACHE_DIR"] = str(self._cache)
         return _Size(self._core.compile_model(network, "CPU", settings))
 
+    def expect(self, height: int, width: int) -> None:
+        """As ``models.engines.base.Engine.expect``."""
+        rows, columns = trunk_size(height, width, halves(self._resolution, height, width))
+        for reads in (True, False):
+            self._size((rows, columns, reads))
+
     def _ready(self, height: int, width: int, read: bool) -> tuple[_Size, bool]:
         """What runs trunk size (h, w) now, and whether it reads: the whole network stands in until the one without a
         reader is compiled, which nobody waits for.
@@ -169,15 +175,14 @@ class OpenVinoEngine:
         height, width = visible.shape
         luma = np.empty((height, width), np.uint8)
         half = halves(self._resolution, height, width)
-        pack, apply = pack_lumas, apply_maps
-        rows, columns = height, width
+        # Not at the top: the network compiles while these load, and only those that are needed.
         if half:
-            # Not at the top: a start with small pictures need not load (and the first one ever compile) them.
-            from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
-
-            pack, apply = pack_lumas_halved, apply_maps_doubled
-            rows, columns = halved_size(height), halved_size(width)
-        size, reads = self._ready(padded_size(rows) // SHUFFLE, padded_size(columns) // SHUFFLE, read)
+            from kernels.halved import apply_maps_doubled as apply
+            from kernels.halved import pack_lumas_halved as pack
+        else:
+            from kernels.maps import apply_maps as apply
+            from kernels.maps import pack_lumas as pack
+        size, reads = self._ready(*trunk_size(height, width, half), read)
         with size.request() as (request, packed, steer):
             pack(infrared, visible, packed[0])
             steer[0] = steer_of(code) if reads else code

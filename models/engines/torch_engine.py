@@ -56,5 +56,8 @@ class TorchEngine:
         luma, gain, scores, own = (out.cpu().numpy() for out in outputs)
         return FusionResult(luma, gain, named_scores(scores), own)
 
+    def expect(self, height: int, width: int) -> None:
+        """As ``models.engines.base.Engine.expect``: there is nothing that can be done beside other things."""
+
     def close(self) -> None:
         """Release memory and threads."""

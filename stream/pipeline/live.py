@@ -6,15 +6,15 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from models.engines import Engine
 from stream.buffers import Buffer, BufferClosed
 from stream.clock import Clock
 from stream.config import NightglassConfig, SourceConfig
 from stream.control import ControlServer
 from stream.errors import CalibrationError, NightglassError, SinkError, UsageError
 from stream.frames import Frame, FramePair
-from stream.fusion import FusionStage
 from stream.pipeline.commands import LiveCommands
 from stream.pipeline.monitor import AlignmentMonitor
 from stream.pipeline.reader import Arrival, Reader
@@ -23,7 +23,6 @@ from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, s
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.timekeeper import Timekeeper
 from stream.pipeline.writer import Writer
-from stream.registration import Registration
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
 from stream.sources.opening import is_live, is_network, open_source
@@ -32,6 +31,10 @@ from stream.sources.retry import RetryingSource
 from stream.stats import RunStats
 from stream.sync.ladder import CommonRung
 from stream.sync.pairing import Synchronizer
+
+if TYPE_CHECKING:
+    from stream.fusion import FusionStage
+    from stream.registration import Registration
 
 log = logging.getLogger("nightglass")
 
@@ -104,12 +107,14 @@ class Live:
             calibration, config.registration.calibration, self._monitor.request, lambda: self._timekeeper.refreshed
         )
         control = None if config.control is None else ControlServer(config.control.endpoint, commands.handle)
-        engine = fusion_engine(config)
+        engine: Engine | None = None
         writers: list[Writer] = []
         try:
             readers = self._readers = {role: self._reader(role) for role in self._sources}
             for reader in readers.values():
                 reader.start()
+            # While the cameras open.
+            engine = fusion_engine(config)
             infos = {
                 role: reader.opened(_open_within_s(self._sources[role]), lambda: self._stopping)
                 for role, reader in readers.items()
@@ -150,7 +155,8 @@ class Live:
                 writer.finish()
             self._monitor.stop()
             self._timekeeper.stop()
-            engine.close()
+            if engine is not None:
+                engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
         lost = {writer.sink.name: str(writer.failed) for writer in writers if writer.failed}

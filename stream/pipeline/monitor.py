@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.levels import apply_lut
 from stream.calibration import Calibration
 from stream.clock import Clock
 from stream.config import AlignmentConfig, NormalizeConfig
 from stream.errors import CalibrationError
 from stream.frames import AlignmentNote, Frame
-from stream.fusion import Prepared
 from stream.homography import Matrix
-from stream.normalize import Normalizer
 from stream.pipeline.desk import Desk
 from stream.refound import at_distance_of
 from stream.stats import Distribution
@@ -30,6 +27,7 @@ from stream.stats import Distribution
 if TYPE_CHECKING:
     from stream.alignment.apart import ApartEstimator
     from stream.alignment.session import Search, Session
+    from stream.fusion import Prepared
 
 log = logging.getLogger("nightglass")
 
@@ -49,7 +47,7 @@ class AlignmentMonitor:
 
     def __init__(self, config: AlignmentConfig, normalize: NormalizeConfig, clock: Clock) -> None:
         self._config = config
-        self._normalizer = Normalizer(normalize.model_copy(update={"smoothing_s": 0.0}))
+        self._normalize = normalize.model_copy(update={"smoothing_s": 0.0})
         self._clock = clock
         self._desk: Desk[_Job] = Desk(config.monitor_s or 0.0)
         self._asked = False
@@ -134,21 +132,23 @@ class AlignmentMonitor:
         except ImportError as error:
             log.warning("the alignment is not watched: OpenCV cannot be loaded (%s); run doctor", error)
             return
+        # Kernels: they load while the engine gets ready.
+        from stream.normalize import Normalizer
+
+        normalizer = Normalizer(self._normalize)
         session, self._estimator = Session(), ApartEstimator()
         self._note = session.note
         try:
             while (job := self._desk.take()) is not None:
-                self._look(session, job)
+                self._look(session, normalizer.normalized(job.infrared), job)
         finally:
             # Also after a defect of ours, which the thread ends with: nothing more is known then.
             if not self._desk.stopping:
                 log.error("the alignment is no longer watched: its thread has failed")
                 self._note = None
 
-    def _look(self, session: Session, job: _Job) -> None:
+    def _look(self, session: Session, infrared: NDArray[np.uint8], job: _Job) -> None:
         began_ns = self._clock.thread_cpu_ns()
-        infrared = np.empty(job.infrared.luma.shape, np.uint8)
-        apply_lut(job.infrared.luma, self._normalizer.lut(job.infrared), infrared)
         before = session.watch.state
         meant = job.calibration is not None and job.calibration.is_meant
         knocked = session.look(infrared, job.visible, job.matrix, meant)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.engines import Engine
 from stream.buffers import Buffer, BufferClosed
@@ -16,7 +16,6 @@ from stream.clock import Clock
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
 from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
 from stream.frames import FramePair, FusedFrame, Picture
-from stream.fusion import FusionStage, Inferred
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
@@ -31,6 +30,9 @@ from stream.startup import release_garbage
 from stream.stats import RunStats
 from stream.sync.names import pair_by_name
 from stream.sync.pairing import SyncCounters, Synchronizer
+
+if TYPE_CHECKING:
+    from stream.fusion import FusionStage, Inferred
 
 log = logging.getLogger("nightglass")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from models.engines import Engine, load_engine
 from stream.calibration import Calibration
@@ -11,8 +12,10 @@ from stream.calibration_file import load_calibration
 from stream.clock import Clock
 from stream.config import NightglassConfig, SyncConfig
 from stream.errors import CalibrationError
-from stream.fusion import FusionStage
 from stream.sources.base import Role, StreamInfo
+
+if TYPE_CHECKING:
+    from stream.fusion import FusionStage
 
 log = logging.getLogger("nightglass")
 
@@ -82,12 +85,18 @@ def fusion_stage(
 ) -> FusionStage:
     """The fusion stage for opened sources. ``stills``: their pictures have nothing to do with each other."""
     visible = infos["visible"]
+    size = None if visible.variable_size else (visible.width, visible.height)
+    if size is not None:
+        engine.expect(size[1], size[0])
+    # Not at the top: the engine gets ready while the kernels load.
+    from stream.fusion import FusionStage
+
     return FusionStage(
         engine,
         config.normalize,
         calibration,
         clock,
-        None if visible.variable_size else (visible.width, visible.height),
+        size,
         chroma=config.fusion.chroma,
         noise_reduction=config.fusion.noise_reduction,
         shutter=config.fusion.shutter,

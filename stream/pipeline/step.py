@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stream.clock import Clock
 from stream.compose import compose
 from stream.config import ComposeConfig
 from stream.frames import FusedFrame, Picture
-from stream.fusion import FusionStage, Steadied
 from stream.stats import RunStats
+
+if TYPE_CHECKING:
+    from stream.fusion import FusionStage, Steadied
 
 
 def finish_and_compose(
