@@ -49,7 +49,8 @@ class FrameGraph:
         self._lumas = torch.zeros((2, 1, height, width), **on_device)
         self._last = torch.zeros((2, 1, height, width), **on_device)
         self._out = {k: torch.zeros(shapes[k], **on_device) for k in ("visible", "u", "v")}
-        self._mean, self._shown = (torch.zeros((height, width), device="cuda") for _ in range(2))
+        self._mean = gpu.cuda.to_device(np.zeros((height, width), np.uint16))
+        self._parts = torch.zeros((height, width), **on_device)
         self._matrix, self._lut = torch.eye(3, device="cuda"), torch.arange(256, **on_device)
         self._steer = torch.zeros(CODE_DIM + 1, device="cuda")
         self._student, self._half = student, half
@@ -75,8 +76,8 @@ class FrameGraph:
         self._lumas[1, 0].copy_(self._in["visible"])
         luma, gain, *_ = fuse_lumas(self._student, self._lumas, self._steer, torch.float16, self._half)
         out = seen(self._out["visible"])
-        mean, shown = seen(self._mean), seen(self._shown)
-        gpu.steady(seen(luma), (now[0], now[1]), (last[0], last[1]), KEPT, mean, shown, out, stream)
+        parts = seen(self._parts)
+        gpu.steady(seen(luma), (now[0], now[1]), (last[0], last[1]), KEPT, self._mean, out, parts, stream)
         self._last.copy_(self._lumas)
         for name in ("u", "v"):
             gpu.apply_chroma_gain(seen(self._in[name]), seen(gain), seen(self._out[name]), stream)

@@ -20,9 +20,10 @@ from numba import njit, types
 
 from kernels import chroma, coverage, register
 from kernels import steady as steadying
-from kernels.steady import REACH, SLOW
+from kernels.steady import OF_MEAN, REACH, share_at_rest
 
-f32, i32, u32 = np.float32, np.int32, np.uint32
+f32, i16, i32 = np.float32, np.int16, np.int32
+u8, u16, u32 = np.uint8, np.uint16, np.uint32
 
 DeviceArray = Any
 """A device array; Numba has no type to name it by."""
@@ -51,10 +52,10 @@ _blend = _inlined(coverage.blend)
 _upsampled_position = _inlined(chroma.upsampled_position)
 _lerp = _inlined(chroma.lerp)
 _gained = _inlined(chroma.gained)
-_moving = _inlined(steadying.moving)
+_resting = _inlined(steadying.resting)
 _part_of = _inlined(steadying.part_of)
-_followed = _inlined(steadying.followed)
-_rounded = _inlined(steadying.rounded)
+_odd = _inlined(steadying.odd)
+_left_of = _inlined(steadying.left_of)
 
 
 def _apply_lut(source, lut, out):
@@ -117,7 +118,7 @@ def _apply_chroma_gain(plane, gain, out):
     out[y, x] = _gained(plane[y, x], _lerp(first, second, tx))
 
 
-def _steady(fused, infrared, visible, last_infrared, last_visible, kept, mean, shown, out):
+def _steady(fused, infrared, visible, last_infrared, last_visible, calmed, mean, out, parts):
     x, y = cuda.grid(2)
     height, width = out.shape
     if y >= height or x >= width:
@@ -133,12 +134,15 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, kept, mean, s
             i = i if i < width else width - 1
             ir += i32(infrared[j, i]) - i32(last_infrared[j, i])
             vi += i32(visible[j, i]) - i32(last_visible[j, i])
-    t = _moving(ir, vi)
-    value = _followed(mean[y, x], fused[y, x], _part_of(SLOW, t))
-    mean[y, x] = value
-    value = _followed(value, fused[y, x], _part_of(kept, t))
-    shown[y, x] = value
-    out[y, x] = _rounded(value)
+    rests = _resting(i16(ir), i16(vi))
+    now = u16(u16(fused[y, x]) << u16(8))
+    share = _odd(_part_of(rests, OF_MEAN))
+    moved = u16(_part_of(mean[y, x], share) + _part_of(now, _left_of(share)) + u16(1))
+    mean[y, x] = moved
+    share = _odd(_part_of(rests, calmed))
+    value = u16(_part_of(moved, share) + _part_of(now, _left_of(share)) + u16(1 + 128))
+    out[y, x] = u8(value >> u16(8))
+    parts[y, x] = u8(value & u16(255))
 
 
 _U8, _U16, _F32 = (types.Array(t, 2, "C") for t in (types.uint8, types.uint16, types.float32))
@@ -155,7 +159,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "histogram_u16": (_histogram, (_U16, _COUNTS)),
     "fill_uncovered": (_fill_uncovered, (_U8, _U8, _U8, _U8)),
     "apply_chroma_gain": (_apply_chroma_gain, (_U8, _F32, _U8)),
-    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.float32, _F32, _F32, _U8)),
+    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.uint16, _U16, _U8, _U8)),
 }
 
 _apply_lut_kernel = cuda.jit(_apply_lut)
@@ -208,12 +212,13 @@ def steady(
     last_sources: tuple[DeviceArray, DeviceArray],
     kept: float,
     mean: DeviceArray,
-    shown: DeviceArray,
     out: DeviceArray,
+    parts: DeviceArray,
     stream: Any = 0,
 ) -> None:
-    """As ``kernels.steady.steady``, on the device: uint8 (H, W), but ``mean`` and ``shown``, float32 (H, W)."""
-    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, f32(kept), mean, shown, out)
+    """As ``kernels.steady.steady``, on the device and without a mean: uint8 (H, W), but ``mean``, uint16 (H, W)."""
+    calmed = share_at_rest(1 - kept)
+    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, calmed, mean, out, parts)
 
 
 def compile_all_to_ptx(compute_capability: tuple[int, int] = (7, 5)) -> dict[str, str]:

@@ -7,13 +7,13 @@ hardly does. The mean of what is shown then goes to the new level in small steps
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, float64, njit, uint64, void
+from numba import njit, uint16, uint64, void
 from numpy.typing import NDArray
 
 from kernels.checks import check_contiguous, check_plane
-from kernels.signatures import F32_IN, F32_ROWS_IN, U8_IN, U8_OUT
+from kernels.signatures import U8_IN, U8_OUT, U8_ROWS_IN
 
-f32, i32 = np.float32, np.int32
+u16 = np.uint16
 
 LARGEST_STEP = 0.4
 """Grey levels by which the mean may change from frame to frame beyond the larger change of the sources' means."""
@@ -21,8 +21,12 @@ LARGEST_STEP = 0.4
 LARGEST_SHIFT = 16.0
 """A picture that would have to be shifted further is another scene, and is shown nearly as it is."""
 
-ACROSS, DOWN = f32(0.7548776662), f32(0.5698402910)
-"""Steps of the pattern by which parts of a level are shared out: one over the plastic number, and over its square."""
+PARTS = 256
+"""Of a grey level, which a byte counts: a value of 0..255 is ``out + parts / 256 - 1/2``, ``out`` the value rounded."""
+
+ACROSS, DOWN = u16(round(0.7548776662 * 65536)), u16(round(0.5698402910 * 65536))
+"""Steps, in 65536ths, of the pattern by which parts of a level are shared out: one over the plastic number, and over
+its square."""
 
 
 class LevelLimiter:
@@ -49,48 +53,44 @@ def _sum(plane):
     for y in range(plane.shape[0]):
         row = np.uint32(0)
         for x in range(plane.shape[1]):
-            row += plane[y, x]
+            # The type is named again, as Numba's own choice is 64 bits, of which half as many fit a vector register.
+            row = np.uint32(row + plane[y, x])
         total += row
     return total
 
 
-@njit([float64(F32_IN)], nogil=True, cache=True, fastmath=True)
-def _sum_of_parts(state):
-    total = np.float64(0.0)
-    for y in range(state.shape[0]):
-        row = f32(0.0)
-        for x in range(state.shape[1]):
-            row = f32(row + state[y, x])
-        total += row
-    return total
+def mean_level(plane: NDArray[np.uint8]) -> float:
+    """Mean of a plane, uint8 (H, W)."""
+    return int(_sum(plane)) / plane.size
 
 
-def mean_level(plane: NDArray[np.uint8] | NDArray[np.float32]) -> float:
-    """Mean of a plane (H, W), uint8 or float32."""
-    return float(_sum(plane) if plane.dtype == np.uint8 else _sum_of_parts(plane)) / plane.size
+@njit([void(uint16, uint16, uint16, U8_OUT, U8_ROWS_IN)], nogil=True, cache=True)
+def _shift_by(shift, lowest, highest, out, parts):
+    # 16 bits hold all of it: what the shift would lead beyond is clipped before, and the shift may wrap around.
+    line = np.empty(out.shape[1], np.uint16)
+    for y in range(out.shape[0]):
+        down = u16(u16(y) * DOWN)
+        for x in range(out.shape[1]):
+            line[x] = u16(u16(u16(out[y, x]) << u16(8)) + u16(parts[y, x]))
+        for x in range(out.shape[1]):
+            value = line[x] if line[x] > lowest else lowest
+            value = value if value < highest else highest
+            place = u16(u16(x) * ACROSS + down)
+            line[x] = u16(u16(value + shift) + u16(place >> u16(8)))
+        for x in range(out.shape[1]):
+            out[y, x] = np.uint8(line[x] >> u16(8))
 
 
-@njit([void(F32_ROWS_IN, float32, U8_OUT)], nogil=True, cache=True, error_model="numpy")
-def _shifted(state, shift, out):
-    for y in range(state.shape[0]):
-        down = f32(y) * DOWN
-        for x in range(state.shape[1]):
-            value = state[y, x] + shift
-            value = value if value > f32(0.0) else f32(0.0)
-            value = value if value < f32(255.0) else f32(255.0)
-            # Vector registers turn 32-bit integers into floats, but not 64-bit ones.
-            place = f32(i32(x)) * ACROSS + down
-            out[y, x] = np.uint8(i32(value + (place - f32(i32(place))) * f32(0.999)))
+def shift_by(shift: float, out: NDArray[np.uint8], parts: NDArray[np.uint8]) -> None:
+    """Add ``shift`` (grey levels, -127..127) to a picture (both planes uint8 (H, W), see ``PARTS``), within 0..255.
 
-
-def shifted(state: NDArray[np.float32], shift: float, out: NDArray[np.uint8]) -> None:
-    """``state`` (float32 (H, W), C-contiguous, 0..255) plus ``shift``, kept within 0..255, in ``out`` (uint8 (H, W)).
-
-    Rounded up or down by place (a pattern that is even on all scales: Roberts, The Unreasonable Effectiveness of
-    Quasirandom Sequences, 2018): a flat area could otherwise only be shifted by whole levels, which are jumps. Raises
-    ValueError on other shapes and types.
+    ``out`` is changed; ``parts``, C-contiguous, are not. Each pixel is now rounded up or down by its place (a pattern
+    that is even on all scales: Roberts, The Unreasonable Effectiveness of Quasirandom Sequences, 2018): a flat area
+    could otherwise only be shifted by whole levels, which are jumps. Raises ValueError on other shapes and types.
     """
-    check_plane("state", state, (np.float32,))
-    check_contiguous("state", state)
-    check_plane("out", out, (np.uint8,), state.shape)
-    _shifted(state, f32(shift), out)
+    check_plane("out", out, (np.uint8,))
+    check_plane("parts", parts, (np.uint8,), out.shape)
+    check_contiguous("parts", parts)
+    # A value plus half a level is what both planes hold; without that half, and shifted, it is to be 0..255 levels.
+    step = round(shift * PARTS) - PARTS // 2
+    _shift_by(u16(step % 65536), u16(max(-step, 0)), u16(min(255 * PARTS - step, 65535)), out, parts)

@@ -1,6 +1,6 @@
 """The kernels once more in NumPy, whole arrays at a time: slow, short, and what the tests compare with.
 
-Same rounding and the same float32 arithmetic in the same order, so that results agree to the bit.
+Same rounding and the same arithmetic, float32 in the same order, so that results agree to the bit.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from kernels.level import ACROSS, DOWN
+from kernels.level import ACROSS, DOWN, PARTS
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
-from kernels.steady import AREA, MOVING, REACH, RESTING, SLOW
+from kernels.steady import AREA, MOVING, OF_MEAN, REACH, RESTING, RESTS, share_at_rest
 
 _F = np.float32
 
@@ -106,31 +106,42 @@ def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32]) -> ND
     return (np.clip(value, _F(0), _F(255)) + _F(0.5)).astype(np.uint8)
 
 
+def _part_of(value: NDArray[np.uint16], share: NDArray[np.uint16] | np.uint16) -> NDArray[np.uint16]:
+    return ((value.astype(np.uint32) * share) >> 16).astype(np.uint16)
+
+
+def _mixed(first: NDArray[np.uint16], second: NDArray[np.uint16], share: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    odd = share | np.uint16(1)
+    return _part_of(first, odd) + _part_of(second, np.uint16(65535) - odd + np.uint16(1)) + np.uint16(1)
+
+
 def steady(
     fused: NDArray[np.uint8],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     kept: float,
-    mean: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
-    """``kernels.steady.steady``: the new mean, and what is shown, before and after rounding."""
+    mean: NDArray[np.uint16],
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
+    """``kernels.steady.steady``: the new mean, and what is shown, rounded and its parts."""
     sums = []
     for now, last in zip(sources, last_sources, strict=True):
         change = np.pad(now.astype(np.int32) - last.astype(np.int32), REACH, mode="edge")
         sums.append(np.abs(sliding_window_view(change, (2 * REACH + 1,) * 2).sum(axis=(2, 3))))
-    most = np.maximum(*sums).astype(np.float32) / _F(AREA)
-    t = np.clip((most - RESTING) / (MOVING - RESTING), _F(0), _F(1))
-    moved = mean + (SLOW + (_F(1) - SLOW) * t) * (fused.astype(np.float32) - mean)
-    shown = moved + (_F(kept) + (_F(1) - _F(kept)) * t) * (fused.astype(np.float32) - moved)
-    return moved, shown, (shown + _F(0.5)).astype(np.uint8)
+    span = 2 * AREA * (MOVING - RESTING)
+    left = np.clip(2 * AREA * MOVING - 2 * np.maximum(*sums), 0, span)
+    rests = (left * (RESTS / span)).astype(np.uint16)
+    level = fused.astype(np.uint16) * np.uint16(PARTS)
+    moved = _mixed(mean, level, _part_of(rests, OF_MEAN))
+    shown = _mixed(moved, level, _part_of(rests, share_at_rest(1 - kept))) + np.uint16(PARTS // 2)
+    return moved, (shown >> 8).astype(np.uint8), (shown & 255).astype(np.uint8)
 
 
-def shifted(state: NDArray[np.float32], shift: float) -> NDArray[np.uint8]:
-    """``kernels.level.shifted``."""
-    y, x = np.mgrid[0 : state.shape[0], 0 : state.shape[1]].astype(np.float32)
-    place = x * ACROSS + y * DOWN
-    value = np.clip(state + _F(shift), _F(0), _F(255))
-    return (value + (place - np.floor(place)) * _F(0.999)).astype(np.uint8)
+def shift_by(shift: float, out: NDArray[np.uint8], parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``kernels.level.shift_by``."""
+    y, x = np.mgrid[0 : out.shape[0], 0 : out.shape[1]]
+    place = (x * int(ACROSS) + y * int(DOWN)) % 65536 // 256
+    shifted = out.astype(np.int32) * PARTS + parts - PARTS // 2 + round(shift * PARTS)
+    return ((np.clip(shifted, 0, 255 * PARTS) + place) // PARTS).astype(np.uint8)
 
 
 def halve(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,64 +6,97 @@ Sabri, Noise Reduction in Image Sequences Using Motion-Compensated Temporal Filt
 without the motion compensation). It is not shown itself: what a picture differs from it is made smaller by a factor,
 fast noise and slow alike, where a filter that calms slow noise as much would wipe out all that is fast. Motion is
 looked for in the sources and not in the fused picture, whose noise may be amplified.
+
+All is reckoned in 16-bit integers, levels in 256ths and shares in 65536ths: of big pictures the time goes to memory,
+and twice as many of them fit a vector register as of 32-bit numbers.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
-from numba import float32, njit, void
+from numba import njit, uint16, uint64
 from numpy.typing import NDArray
 
 from kernels.checks import check_contiguous, check_plane
-from kernels.level import LevelLimiter, mean_level, shifted
-from kernels.signatures import F32_ROWS_OUT, U8_IN, U8_OUT
+from kernels.level import PARTS, LevelLimiter, mean_level, shift_by
+from kernels.signatures import U8_IN, U8_OUT, U8_ROWS_OUT, U16_ROWS_OUT
 from kernels.unrest import UnrestMeter
 
-f32, i16, i32 = np.float32, np.int16, np.int32
+i16, u8, u16, u32 = np.int16, np.uint8, np.uint16, np.uint32
 
 REACH = 2
 """Motion is judged by the mean change over (2 * 2 + 1)^2 pixels, in which noise averages out."""
 
 AREA = (2 * REACH + 1) ** 2
-RESTING = f32(1.5)
-MOVING = f32(4.0)
+RESTING = 1.5
+MOVING = 4.0
 """Change of the 5x5 mean, in grey levels, up to which a place rests, and from which it moves."""
-SLOW = f32(0.08)
+SLOW = 0.08
 """Share of the new picture that a resting place's mean takes: a memory of about 12 frames."""
+
+# Sums over the area count twice, so that both bounds are whole numbers.
+_MOVES = i16(2 * AREA * MOVING)
+_SPAN = i16(2 * AREA * (MOVING - RESTING))
+_STEP = u16(65535 // int(_SPAN))
+RESTS: Final = int(_SPAN) * int(_STEP)
+"""What ``resting`` says of a place that rests."""
 
 
 # Scalar functions, shared with the GPU. (No min and max: in CUDA kernels Numba cannot compile them without a device.)
+# Each result has its type named: Numba's own choice is 64 bits.
 
 
-def moving(infrared, visible):
-    """How much a place moves, float32 0 (rests) to 1, from the sums (int32) of both sources' changes over 25 pixels."""
-    infrared = infrared if infrared > 0 else -infrared
-    visible = visible if visible > 0 else -visible
-    most = f32(infrared if infrared > visible else visible) / f32(AREA)
-    t = (most - RESTING) / (MOVING - RESTING)
-    t = t if t > f32(0.0) else f32(0.0)
-    return t if t < f32(1.0) else f32(1.0)
+def resting(infrared, visible):
+    """How much a place rests, uint16 0 (moves) to ``RESTS``, from the sums (int16) of both sources' changes."""
+    infrared = infrared if infrared > i16(0) else i16(-infrared)
+    visible = visible if visible > i16(0) else i16(-visible)
+    most = infrared if infrared > visible else visible
+    left = i16(_MOVES - i16(most + most))
+    left = left if left > i16(0) else i16(0)
+    left = left if left < _SPAN else _SPAN
+    return u16(u16(left) * _STEP)
 
 
-def part_of(resting, t):
-    """A share (float32) that is ``resting`` for a place that rests, and 1 for one that moves."""
-    return resting + (f32(1.0) - resting) * t
+def part_of(value, share):
+    """``share`` (uint16, 65536ths) of a value (uint16), rounded down."""
+    return u16((u32(value) * u32(share)) >> u32(16))
 
 
-def followed(mean, fused, part):
-    """The mean (float32) moved by ``part`` towards the fused value (uint8)."""
-    return mean + part * (f32(fused) - mean)
+def odd(share):
+    """A share (uint16), made odd, as mixing wants it."""
+    return u16(share | u16(1))
 
 
-def rounded(shown):
-    """Grey level (uint8) of a value in 0..255."""
-    return np.uint8(i32(shown + f32(0.5)))
+def left_of(share):
+    """What a share (uint16, 65536ths, not 0) leaves of the whole."""
+    return u16(u16(u16(65535) - share) + u16(1))
 
 
-_moving = njit(moving)
+_resting = njit(resting)
 _part_of = njit(part_of)
-_followed = njit(followed)
-_rounded = njit(rounded)
+_odd = njit(odd)
+_left_of = njit(left_of)
+
+
+@njit
+def _mixed(first, second, share):
+    """Of two levels (uint16, 256ths, up to 255) a mean in which the first one has ``share`` (uint16, 65536ths, odd).
+
+    Both products are rounded down, by 1 in all on average, which is added. A share is odd, so that neither product is
+    whole: two equal levels then give just that level, and a share of 1 gives the second level (but always 1 for 0).
+    """
+    return u16(u16(_part_of(first, share) + _part_of(second, _left_of(share))) + u16(1))
+
+
+def share_at_rest(share: float) -> np.uint16:
+    """A share, 0..1, of which ``part_of`` what ``resting`` says of a resting place is the share itself, in 65536ths."""
+    return u16(min(round(share * 65536 * 65536 / RESTS), 65535))
+
+
+OF_MEAN = share_at_rest(1 - SLOW)
+"""What a resting place's mean keeps of itself."""
 
 
 @njit
@@ -86,18 +119,59 @@ def _move_down(sums, now, last, above, below):
         sums[width + REACH + k] = sums[width + REACH - 1]
 
 
+@njit
+def _note_resting(ir, vi, rests):
+    """How much each place of a row rests, from the column sums."""
+    for x in range(rests.shape[0]):
+        a = i16(ir[x] + ir[x + 1] + ir[x + 2] + ir[x + 3] + ir[x + 4])
+        b = i16(vi[x] + vi[x + 1] + vi[x + 2] + vi[x + 3] + vi[x + 4])
+        rests[x] = _resting(a, b)
+
+
+@njit
+def _mix_row(fused, y, rests, of_mean, calmed, lines, mean):
+    """A row of the mean moved, and what is then shown of it, plus half a level, in ``lines[0]``."""
+    shown, now, share, share_shown = lines[0], lines[1], lines[2], lines[3]
+    width = rests.shape[0]
+    # One loop for each product: LLVM would otherwise go on with 32-bit numbers from one to the next.
+    for x in range(width):
+        now[x] = u16(u16(fused[y, x]) << u16(8))
+    for x in range(width):
+        share[x] = _odd(_part_of(rests[x], of_mean))
+    for x in range(width):
+        share_shown[x] = _odd(_part_of(rests[x], calmed))
+    for x in range(width):
+        moved = _mixed(mean[y, x], now[x], share[x])
+        mean[y, x] = moved
+        shown[x] = u16(_mixed(moved, now[x], share_shown[x]) + u16(128))
+
+
+@njit
+def _split_row(shown, y, out, parts):
+    """Levels and parts of a row; its sum."""
+    for x in range(shown.shape[0]):
+        out[y, x] = u8(shown[x] >> u16(8))
+        parts[y, x] = u8(shown[x])
+    total = u32(0)
+    for x in range(shown.shape[0]):
+        total = u32(total + shown[x])
+    return total
+
+
 @njit(
-    [void(U8_IN, U8_IN, U8_IN, U8_IN, U8_IN, float32, F32_ROWS_OUT, F32_ROWS_OUT, U8_OUT)],
+    [uint64(*(U8_IN,) * 5, uint16, uint16, U16_ROWS_OUT, U8_OUT, U8_ROWS_OUT)],
     nogil=True,
     cache=True,
     error_model="numpy",
 )
-def _steady(fused, infrared, visible, last_infrared, last_visible, kept, mean, shown, out):
+def _steady(fused, infrared, visible, last_infrared, last_visible, of_mean, calmed, mean, out, parts):
     height, width = fused.shape
-    # 16 bits hold 25 changes of up to 255, and twice as many of them fit a vector register as of 32 bits.
+    # 16 bits hold twice 25 changes of up to 255.
     ir = np.zeros(width + 2 * REACH, np.int16)
     vi = np.zeros(width + 2 * REACH, np.int16)
-    t = np.empty(width, np.float32)
+    rests = np.empty(width, np.uint16)
+    lines = np.empty((4, width), np.uint16)
+    total = np.uint64(0)
     for k in range(-REACH - 1, REACH):
         row = min(max(k, 0), height - 1)
         _add_changes(ir, infrared, last_infrared, row)
@@ -106,16 +180,11 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, kept, mean, s
         above, below = min(max(y - REACH - 1, 0), height - 1), min(y + REACH, height - 1)
         _move_down(ir, infrared, last_infrared, above, below)
         _move_down(vi, visible, last_visible, above, below)
-        # Three loops, which LLVM turns into vector code; one loop that does it all is 5x slower.
-        for x in range(width):
-            a = ir[x] + ir[x + 1] + ir[x + 2] + ir[x + 3] + ir[x + 4]
-            b = vi[x] + vi[x + 1] + vi[x + 2] + vi[x + 3] + vi[x + 4]
-            t[x] = _moving(i32(a), i32(b))
-        for x in range(width):
-            mean[y, x] = _followed(mean[y, x], fused[y, x], _part_of(SLOW, t[x]))
-            shown[y, x] = _followed(mean[y, x], fused[y, x], _part_of(kept, t[x]))
-        for x in range(width):
-            out[y, x] = _rounded(shown[y, x])
+        # Many small loops, which LLVM turns into vector code; one loop that does it all is 5x slower.
+        _note_resting(ir, vi, rests)
+        _mix_row(fused, y, rests, of_mean, calmed, lines, mean)
+        total += np.uint64(_split_row(lines[0], y, out, parts))
+    return total
 
 
 def steady(
@@ -123,35 +192,38 @@ def steady(
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     kept: float,
-    mean: NDArray[np.float32],
-    shown: NDArray[np.float32],
+    mean: NDArray[np.uint16],
     out: NDArray[np.uint8],
-) -> None:
-    """Move ``mean`` towards ``fused``, and write what is between the two to ``shown`` and, rounded, to ``out``.
+    parts: NDArray[np.uint8],
+) -> float:
+    """Move ``mean`` towards ``fused``, and write what is between the two to ``out``; give back its mean, 0..255.
 
     ``fused``: uint8 (H, W). ``sources``, ``last_sources``: infrared and visible of this frame and of the one before,
-    uint8 (H, W). ``kept``: how much of its difference to the mean a place keeps where both rest, 0..1. ``mean``,
-    ``shown``: float32 (H, W), C-contiguous, 0..255; the mean is changed, and at first the first fused picture. ``out``:
-    uint8 (H, W), may be ``fused``. Raises ValueError on other shapes and types.
+    uint8 (H, W). ``kept``: how much of its difference to the mean a place keeps where both rest, 0.001..1. ``mean``:
+    uint16 (H, W), C-contiguous, in 256ths of a grey level, up to 255 levels; it is changed, and at first the first
+    fused picture. ``out``: uint8 (H, W), rounded, may be ``fused``. ``parts``: uint8 (H, W), C-contiguous, what
+    rounding took from it, see ``kernels.level.PARTS``. Raises ValueError on other shapes and types.
     """
     check_plane("fused", fused, (np.uint8,))
     for name, plane in zip(("infrared", "visible"), sources, strict=True):
         check_plane(name, plane, (np.uint8,), fused.shape)
     for name, plane in zip(("last infrared", "last visible"), last_sources, strict=True):
         check_plane(name, plane, (np.uint8,), fused.shape)
-    for name, floats in (("mean", mean), ("shown", shown)):
-        check_plane(name, floats, (np.float32,), fused.shape)
-        check_contiguous(name, floats)
+    check_plane("mean", mean, (np.uint16,), fused.shape)
+    check_contiguous("mean", mean)
     check_plane("out", out, (np.uint8,), fused.shape)
-    _steady(fused, *sources, *last_sources, f32(kept), mean, shown, out)
+    check_plane("parts", parts, (np.uint8,), fused.shape)
+    check_contiguous("parts", parts)
+    total = _steady(fused, *sources, *last_sources, OF_MEAN, share_at_rest(1 - kept), mean, out, parts)
+    return (int(total) / fused.size - PARTS // 2) / PARTS
 
 
 class Steadier:
     """``steady`` over the frames of a stream, which come in their order, without jumps of brightness."""
 
     def __init__(self) -> None:
-        self._mean: NDArray[np.float32] | None = None
-        self._shown = np.empty((0, 0), np.float32)
+        self._mean: NDArray[np.uint16] | None = None
+        self._parts = np.empty((0, 0), np.uint8)
         self._last: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         self._level = LevelLimiter()
         self._unrest = UnrestMeter()
@@ -164,16 +236,17 @@ class Steadier:
         The sources are kept until the next frame: they must not be changed before.
         """
         if self._mean is None or self._last is None or self._mean.shape != fused.shape:
-            self._mean = fused.astype(np.float32, order="C")
-            self._shown = self._mean.copy()
+            self._mean = fused.astype(np.uint16, order="C") * u16(PARTS)
+            self._parts = np.full(fused.shape, PARTS // 2, np.uint8)
             self._level, self._unrest = LevelLimiter(), UnrestMeter()
             out = fused.copy()
+            level = mean_level(fused)
         else:
             out = np.empty_like(fused)
-            steady(fused, (infrared, visible), self._last, self._unrest.kept, self._mean, self._shown, out)
+            level = steady(fused, (infrared, visible), self._last, self._unrest.kept, self._mean, out, self._parts)
         self._last = (infrared, visible)
-        shift = self._level.push(mean_level(self._shown), mean_level(infrared), mean_level(visible))
+        shift = self._level.push(level, mean_level(infrared), mean_level(visible))
         if shift:
-            shifted(self._shown, shift, out)
+            shift_by(shift, out, self._parts)
         self._unrest.push(out, infrared, visible)
         return out

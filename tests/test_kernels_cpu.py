@@ -18,7 +18,7 @@ from kernels import reference
 from kernels.agc import histogram
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import coverage_mask, fill_uncovered
-from kernels.level import shifted
+from kernels.level import PARTS, shift_by
 from kernels.levels import (
     FULL_TO_LIMITED_CHROMA,
     FULL_TO_LIMITED_LUMA,
@@ -29,7 +29,7 @@ from kernels.levels import (
 from kernels.palette import PALETTES, colourise, palette_tables
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import axis_weights, resize
-from kernels.steady import steady
+from kernels.steady import SLOW, steady
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -232,59 +232,96 @@ def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
     rng = np.random.default_rng(seed)
     fused, ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4))
     last = (ir + noise % 3, np.roll(vi, 1, axis=1))
-    mean, shown = rng.uniform(0, 255, shape).astype(np.float32), np.empty(shape, np.float32)
+    mean = rng.integers(0, 255 * PARTS, shape, dtype=np.uint16, endpoint=True)
     expected = reference.steady(fused, (ir, vi), last, 0.6, mean)
-    out = np.empty(shape, np.uint8)
+    out, parts = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     planes = [laid_out(plane, layout) for plane in (fused, ir, vi, *last)]
-    steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.6, mean, shown, out)
-    assert all(np.array_equal(*planes) for planes in zip((mean, shown, out), expected, strict=True))
+    level = steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.6, mean, out, parts)
+    assert all(np.array_equal(*planes) for planes in zip((mean, out, parts), expected, strict=True))
+    assert level == pytest.approx(values_of(out, parts).mean(), abs=1e-9)
 
 
 @given(shapes, seeds, st.floats(-20, 20), layouts)
-def test_shifted_agrees(shape: tuple[int, int], seed: int, shift: float, layout: str) -> None:
+def test_shift_by_agrees(shape: tuple[int, int], seed: int, shift: float, layout: str) -> None:
     rng = np.random.default_rng(seed)
-    state, out = rng.uniform(0, 255, shape).astype(np.float32), laid_out(np.zeros(shape, np.uint8), layout)
+    shown, parts = split(rng.uniform(0, 255, shape))
+    out = laid_out(shown.copy(), layout)
     if layout == "read-only":
         out = out.copy()
-    shifted(state, shift, out)
-    assert np.array_equal(out, reference.shifted(state, shift))
+    shift_by(shift, out, parts)
+    assert np.array_equal(out, reference.shift_by(shift, shown, parts))
+
+
+def values_of(out: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """The values, float64 0..255, of a picture and its parts of a level."""
+    return out + parts / PARTS - 0.5
+
+
+def split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values in 0..255 as a picture and its parts of a level."""
+    both = np.floor(values * PARTS).astype(np.uint16) + np.uint16(PARTS // 2)
+    return (both // PARTS).astype(np.uint8), (both % PARTS).astype(np.uint8)
 
 
 def test_steady_holds_the_largest_changes() -> None:
     """Sums over 25 pixels of 255 levels each, up and down."""
     black, white = np.zeros((9, 40), np.uint8), np.full((9, 40), 255, np.uint8)
     for now, last in ((white, black), (black, white)):
-        mean, out = np.full(black.shape, 128, np.float32), np.empty_like(black)
-        expected = reference.steady(now, (now, now), (last, last), 0.6, mean)[2]
-        steady(now, (now, now), (last, last), 0.6, mean, np.empty_like(mean), out)
+        mean, out = np.full(black.shape, 128 * PARTS, np.uint16), np.empty_like(black)
+        _, expected, _ = reference.steady(now, (now, now), (last, last), 0.6, mean)
+        steady(now, (now, now), (last, last), 0.6, mean, out, np.empty_like(out))
         assert np.array_equal(out, expected) and np.array_equal(out, now)
 
 
 def test_steady_calms_noise_where_nothing_moves_and_shows_at_once_what_does() -> None:
     rng = np.random.default_rng(0)
     ir = vi = np.full((40, 60), 100, np.uint8)
-    mean = np.full(ir.shape, 100, np.float32)
-    shown, out, spread = np.empty_like(mean), np.empty(ir.shape, np.uint8), []
+    mean = np.full(ir.shape, 100 * PARTS, np.uint16)
+    out, parts, spread = np.empty_like(ir), np.empty_like(ir), []
     for _ in range(80):
-        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.3, mean, shown, out)
-        spread.append(float(shown.std()))
+        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.3, mean, out, parts)
+        spread.append(float(values_of(out, parts).std()))
     # What is kept, and the mean's own noise, 20 %, of which the new picture is a part.
     assert 0.36 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.4
     moved = vi.copy()
     moved[:, 30:] = 180
-    steady(moved, (ir, moved), (ir, vi), 0.3, mean, shown, out)
+    steady(moved, (ir, moved), (ir, vi), 0.3, mean, out, parts)
     assert (out[:, 32:] == 180).all() and (np.abs(out[:, :25].astype(int) - 100) <= 5).all()
 
 
-@given(seeds, st.floats(0, 1))
+@given(seeds, st.floats(0.001, 1))
 def test_steady_keeps_a_share_of_slow_noise_and_of_fast_noise_alike(seed: int, kept: float) -> None:
     """What differs from the mean is made smaller by one factor, whatever its course in time."""
     rng = np.random.default_rng(seed)
     fused, still = rng.integers(0, 256, (12, 20), dtype=np.uint8), np.full((12, 20), 90, np.uint8)
-    mean = rng.uniform(0, 255, still.shape).astype(np.float32)
-    shown, out = np.empty_like(mean), np.empty_like(still)
-    steady(fused, (still, still), (still, still), kept, mean, shown, out)
-    np.testing.assert_allclose(shown - mean, kept * (fused - mean), atol=1e-3)
+    mean = rng.integers(0, 255 * PARTS, still.shape, dtype=np.uint16)
+    out, parts = np.empty_like(still), np.empty_like(still)
+    steady(fused, (still, still), (still, still), kept, mean, out, parts)
+    levels = mean / PARTS
+    np.testing.assert_allclose(values_of(out, parts) - levels, kept * (fused - levels), atol=2 / PARTS)
+
+
+@given(seeds, st.integers(0, 255), st.floats(0, 8))
+def test_rounding_does_not_lead_the_mean_away(seed: int, level: int, sigma: float) -> None:
+    """It stays within a tenth of a level of the mean reckoned without rounding, for any noise."""
+    rng = np.random.default_rng(seed)
+    still = np.full((8, 40), 90, np.uint8)
+    mean, exact = np.full(still.shape, level * PARTS, np.uint16), np.full(still.shape, float(level))
+    out, parts = np.empty_like(still), np.empty_like(still)
+    for _ in range(60):
+        fused = np.clip(np.rint(level + sigma * rng.standard_normal(still.shape)), 0, 255).astype(np.uint8)
+        steady(fused, (still, still), (still, still), 0.3, mean, out, parts)
+        exact += SLOW * (fused - exact)
+    assert abs((mean / PARTS - exact).mean()) < 0.05 and np.abs(mean / PARTS - exact).max() < 0.1
+
+
+@given(st.integers(0, 255), st.floats(0, 1))
+def test_a_picture_that_stays_is_shown_as_it_is(level: int, kept: float) -> None:
+    still = np.full((5, 20), level, np.uint8)
+    mean, out, parts = still * np.uint16(PARTS), np.empty_like(still), np.empty_like(still)
+    for _ in range(20):
+        shown = steady(still, (still, still), (still, still), kept, mean, out, parts)
+    assert np.array_equal(out, still) and shown == pytest.approx(level, abs=1.01 / PARTS)
 
 
 def test_chroma_gain_of_one_changes_nothing_and_of_zero_takes_all_colour() -> None:
@@ -355,7 +392,8 @@ def test_resize_is_that_of_opencv(target: tuple[int, int]) -> None:
 
 
 PLANE, TWO_LEVELS = np.zeros((4, 6), np.uint8), np.zeros(2, np.uint8)
-TURNED_STATE = np.zeros((6, 4), np.float32).T
+TURNED = np.zeros((6, 4), np.uint8).T
+TURNED_MEAN = np.zeros((6, 4), np.uint16).T
 
 
 @pytest.mark.parametrize(
@@ -371,11 +409,15 @@ TURNED_STATE = np.zeros((6, 4), np.float32).T
         (lambda: halve(PLANE, PLANE), r"out must have shape \(2, 3\)"),
         (lambda: histogram(np.zeros((0, 5), np.uint8)), "raw must be a 2-D array with pixels"),
         (
-            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_STATE, TURNED_STATE, PLANE.copy()),
+            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_MEAN, PLANE.copy(), PLANE.copy()),
             "mean must be C-contiguous",
         ),
-        (lambda: shifted(TURNED_STATE, 1.0, PLANE.copy()), "state must be C-contiguous"),
-        (lambda: shifted(TURNED_STATE.T.copy(), 1.0, PLANE.copy()), r"out must have shape \(6, 4\)"),
+        (
+            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_MEAN.copy(), PLANE.copy(), TURNED),
+            "parts must be C-contiguous",
+        ),
+        (lambda: shift_by(1.0, PLANE.copy(), TURNED), "parts must be C-contiguous"),
+        (lambda: shift_by(1.0, PLANE.copy(), TURNED.T.copy()), r"parts must have shape \(4, 6\)"),
         (lambda: coverage_mask(np.eye(3), (4, 4), (4, 4), -1), "feather_px must not be negative"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.level import LARGEST_SHIFT, LARGEST_STEP, LevelLimiter, mean_level, shifted
+from kernels.level import LARGEST_SHIFT, LARGEST_STEP, PARTS, LevelLimiter, mean_level, shift_by
 from kernels.steady import Steadier
 
 near = st.floats(100, 100 + LARGEST_SHIFT)
@@ -39,17 +39,18 @@ def test_another_scene_is_shown_nearly_as_it_is():
 
 @given(st.integers(0, 2**32 - 1), st.floats(-20, 20))
 def test_shifting_stays_within_grey_levels(seed: int, shift: float):
-    state = np.random.default_rng(seed).uniform(0, 255, (17, 23)).astype(np.float32)
-    out = np.empty(state.shape, np.uint8)
-    shifted(state, shift, out)
-    assert np.abs(out - np.clip(state + np.float32(shift), 0, 255)).max() <= 1 + 1e-4
+    values = np.random.default_rng(seed).integers(0, 255 * PARTS, (17, 23), endpoint=True)
+    out, parts = (plane.astype(np.uint8) for plane in divmod(values + PARTS // 2, PARTS))
+    shift_by(shift, out, parts)
+    assert np.abs(out - np.clip(values / PARTS + shift, 0, 255)).max() <= 1 + 1 / PARTS
     assert abs(mean_level(out) - out.mean()) < 1e-9
 
 
 @given(st.floats(0, 254), st.floats(0, 1))
 def test_parts_of_a_level_are_shared_out_over_a_flat_area(level: float, shift: float):
-    out = np.empty((64, 64), np.uint8)
-    shifted(np.full(out.shape, level, np.float32), shift, out)
+    rounded, part = divmod(round((level + 0.5) * PARTS), PARTS)
+    out, parts = np.full((64, 64), rounded, np.uint8), np.full((64, 64), part, np.uint8)
+    shift_by(shift, out, parts)
     assert abs(out.mean() - level - shift) < 0.05
 
 

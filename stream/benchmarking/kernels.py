@@ -12,7 +12,7 @@ from kernels.blocks import FACTOR, PIXELS, VALUES
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import fill_uncovered
 from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
-from kernels.level import mean_level, shifted
+from kernels.level import PARTS, mean_level, shift_by
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
 from kernels.maps import apply_maps, pack_lumas
 from kernels.palette import colourise
@@ -54,8 +54,8 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     packed_half = np.empty((*fewer, 2 * PIXELS), np.float32)
     maps_half = np.full((*fewer, 3 * VALUES), 0.3, np.float32)
     unrest = UnrestMeter()
-    state = luma.astype(np.float32)
-    shown = np.empty_like(state)
+    mean = luma.astype(np.uint16) * np.uint16(PARTS)
+    parts = np.full_like(luma, PARTS // 2)
     gain = np.full((HEIGHT_PX // 16, WIDTH_PX // 16), 1.2, np.float32)
     return {
         "register_normalize, scale, 8 bit": lambda: register_normalize(small, scaled, identity, out),
@@ -70,9 +70,9 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
         "pack_lumas_halved": lambda: pack_lumas_halved(luma, other, packed_half),
         "apply_maps_doubled": lambda: apply_maps_doubled(maps_half, luma, other, out),
-        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.6, state, shown, out),
+        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.6, mean, out, parts),
         "mean_level": lambda: mean_level(luma),
-        "shifted": lambda: shifted(state, 0.4, out),
+        "shift_by": lambda: shift_by(0.4, out, parts),
         "unrest": lambda: unrest.push(luma, other, luma),
         "apply_chroma_gain, one plane": lambda: apply_chroma_gain(small, gain, half),
         "halve": lambda: halve(luma, half),
