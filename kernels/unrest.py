@@ -8,8 +8,11 @@ a lake. So what is shown is measured, and how much of it is kept is set by that.
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, njit, types
+from numba import float64, njit, types, void
 from numpy.typing import NDArray
+
+from kernels.checks import check_plane
+from kernels.signatures import U8_IN, U8_ROWS_OUT
 
 STEP = 4
 """Every so many-th pixel in each direction is looked at: enough for a mean over the picture."""
@@ -40,14 +43,32 @@ class UnrestMeter:
 
     def __init__(self) -> None:
         self.kept = FIRST_KEPT
-        self._frames: list[NDArray[np.uint8]] = []
+        self._window = np.empty((WINDOW_FRAMES, 3, 0, 0), np.uint8)
+        self._frames = 0
 
     def push(self, shown: Plane, infrared: Plane, visible: Plane) -> None:
-        """Note a picture as it is shown, and its sources, all uint8 (H, W); they may be changed afterwards."""
-        self._frames.append(np.stack([plane[::STEP, ::STEP] for plane in (shown, infrared, visible)]))
-        if len(self._frames) == WINDOW_FRAMES:
-            self.kept = next_kept(self.kept, *unrest(np.stack(self._frames)))
-            self._frames.clear()
+        """Note a picture as it is shown, and its sources, all uint8 (H, W); they may be changed afterwards.
+
+        Raises ValueError on other types and on planes of different sizes.
+        """
+        height, width = (-(-side // STEP) for side in shown.shape)
+        if self._window.shape[2:] != (height, width):
+            self._window, self._frames = np.empty((WINDOW_FRAMES, 3, height, width), np.uint8), 0
+        for plane, samples in zip((shown, infrared, visible), self._window[self._frames], strict=True):
+            check_plane("plane", plane, (np.uint8,), shown.shape)
+            _sample(plane, samples)
+        self._frames += 1
+        if self._frames == WINDOW_FRAMES:
+            self.kept = next_kept(self.kept, *unrest(self._window))
+            self._frames = 0
+
+
+@njit([void(U8_IN, U8_ROWS_OUT)], nogil=True, cache=True)
+def _sample(plane, samples):
+    # Not by NumPy, which would hold Python's lock meanwhile.
+    for y in range(samples.shape[0]):
+        for x in range(samples.shape[1]):
+            samples[y, x] = plane[y * STEP, x * STEP]
 
 
 def unrest(window: NDArray[np.uint8]) -> tuple[float, float]:

@@ -82,3 +82,23 @@ def test_a_window_in_which_nothing_rests_says_nothing():
     for _ in range(32):
         meter.push(*(rng.integers(0, 256, (120, 160), np.uint8) for _ in range(3)))
     assert meter.kept == FIRST_KEPT
+
+
+def test_a_meter_refuses_planes_of_different_sizes_and_begins_a_window_anew_with_another_size():
+    meter, plane = UnrestMeter(), np.zeros((120, 160), np.uint8)
+    with pytest.raises(ValueError, match="must have shape"):
+        meter.push(plane, plane[1:], plane)
+    for size in (plane, plane[:77, :99]):
+        for _ in range(5):
+            meter.push(size, size, size)
+    assert meter.kept == FIRST_KEPT
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 90))
+def test_a_meter_looks_at_every_fourth_pixel_of_every_fourth_row(seed: int, height: int, width: int):
+    rng = np.random.default_rng(seed)
+    meter = UnrestMeter()
+    window = (100 + 2 * rng.standard_normal((8, 3, height, width + 3))).astype(np.uint8)[..., :width]
+    for shown, infrared, visible in window:
+        meter.push(shown, infrared, visible)
+    assert meter.kept == next_kept(FIRST_KEPT, *measured(np.ascontiguousarray(window[..., ::4, ::4])))
