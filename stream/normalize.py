@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.agc import curve_to_lut, histogram, linear_curve, plateau_curve, smooth_curve
-from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
+from kernels.levels import IDENTITY, LIMITED_TO_FULL_LUMA, apply_lut
 from stream.config import NormalizeConfig
 from stream.frames import Frame
-
-_IDENTITY = np.arange(256, dtype=np.uint8)
 
 
 class Normalizer:
@@ -41,7 +39,7 @@ class Normalizer:
         if agc == "auto":
             agc = "none" if eight_bit else "plateau"
         if agc == "none" and eight_bit:
-            return LIMITED_TO_FULL_LUMA if frame.color_range == "limited" else _IDENTITY
+            return LIMITED_TO_FULL_LUMA if frame.color_range == "limited" else IDENTITY
         counts = histogram(frame.luma)
         if agc == "plateau":
             current = plateau_curve(counts, self._config.plateau, self._config.clip_percent)

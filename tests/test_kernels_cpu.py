@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import cv2
@@ -22,9 +24,11 @@ from kernels.level import PARTS, shift_by
 from kernels.levels import (
     FULL_TO_LIMITED_CHROMA,
     FULL_TO_LIMITED_LUMA,
+    IDENTITY,
     LIMITED_TO_FULL_CHROMA,
     LIMITED_TO_FULL_LUMA,
     apply_lut,
+    line_of,
 )
 from kernels.palette import PALETTES, colourise, palette_tables
 from kernels.register import register_normalize, scale_matrix
@@ -66,6 +70,38 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], dtype: Any = np.uint
 def test_apply_lut_agrees(shape: tuple[int, int], dtype: Any, layout: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     source, lut = noise(rng, shape, dtype), rng.integers(0, 256, np.iinfo(dtype).max + 1, dtype=np.uint8)
+    out = np.empty(shape, np.uint8)
+    apply_lut(laid_out(source, layout), lut, out)
+    assert np.array_equal(out, reference.apply_lut(source, lut))
+
+
+LINES = {  # scale, and the level that goes to another one
+    "limited to full luma": (LIMITED_TO_FULL_LUMA, Fraction(255, 219), 16, 0),
+    "full to limited luma": (FULL_TO_LIMITED_LUMA, Fraction(219, 255), 0, 16),
+    "limited to full chroma": (LIMITED_TO_FULL_CHROMA, Fraction(255, 224), 128, 128),
+    "full to limited chroma": (FULL_TO_LIMITED_CHROMA, Fraction(224, 255), 128, 128),
+    "identity": (IDENTITY, Fraction(1), 0, 0),
+}
+
+
+@pytest.mark.parametrize(("lut", "scale", "centre_in", "centre_out"), LINES.values(), ids=LINES.keys())
+def test_tables_that_are_lines_are_exact_looked_up_and_reckoned(
+    lut: np.ndarray, scale: Fraction, centre_in: int, centre_out: int
+) -> None:
+    """All inputs, rounded half up in whole numbers."""
+    exact = [floor((v - centre_in) * scale + centre_out + Fraction(1, 2)) for v in range(256)]
+    assert lut.tolist() == np.clip(exact, 0, 255).tolist() and not lut.flags.writeable
+    levels = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    looked_up, reckoned = np.empty_like(levels), np.empty_like(levels)
+    assert line_of(lut) is not None and line_of(lut.copy()) is None
+    apply_lut(levels, lut.copy(), looked_up)
+    apply_lut(levels, lut, reckoned)
+    assert np.array_equal(reckoned, looked_up) and np.array_equal(reckoned.ravel(), lut)
+
+
+@given(shapes, layouts, seeds, st.sampled_from(sorted(LINES)))
+def test_reckoned_tables_agree(shape: tuple[int, int], layout: str, seed: int, name: str) -> None:
+    source, lut = noise(np.random.default_rng(seed), shape), LINES[name][0]
     out = np.empty(shape, np.uint8)
     apply_lut(laid_out(source, layout), lut, out)
     assert np.array_equal(out, reference.apply_lut(source, lut))
