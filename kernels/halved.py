@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from kernels.blocks import ACROSS, FACTOR, MAP_PX, PIXELS, VALUES, halved_size
 from kernels.checks import check_plane
-from kernels.maps import BLOCKS_IN, BLOCKS_OUT, blended, check_blocks, gather_row
+from kernels.maps import BLOCKS_IN, BLOCKS_OUT, blended, check_blocks, gather_row, place_lines
 from kernels.signatures import U8_IN, U8_OUT
 
-f32 = np.float32
+f32, i32, u16 = np.float32, np.int32, np.uint16
 
 STEP = 2 * MAP_PX
 """Pixels of the picture from one value of the maps to the next."""
@@ -28,41 +28,35 @@ _halved_size = njit(halved_size)
 
 
 @njit
-def _sum_rows(plane, top, line):
-    """Sums of 2x2 pixels of two rows; beyond the picture its last row and its last column of them are repeated."""
+def _halve_rows(plane, top, sums, line):
+    """Means, in 0..1, of 2x2 pixels of two rows; beyond the picture its last row and its last column are repeated.
+
+    ``sums``: uint16, one longer than a row.
+    """
     bottom = min(top + 1, plane.shape[0] - 1)
     width = plane.shape[1]
-    whole = width // 2
-    for x in range(whole):
-        line[x] = f32(
-            np.int32(plane[top, 2 * x])
-            + np.int32(plane[top, 2 * x + 1])
-            + np.int32(plane[bottom, 2 * x])
-            + np.int32(plane[bottom, 2 * x + 1])
-        )
-    edge = (
-        line[whole - 1] if width % 2 == 0 else f32(2.0) * (f32(plane[top, width - 1]) + f32(plane[bottom, width - 1]))
-    )
-    for x in range(whole, line.shape[0]):
-        line[x] = edge
+    # Down and then across, each in a loop that LLVM turns into vector code, which it cannot do for both at once.
+    for x in range(width):
+        sums[x] = u16(u16(plane[top, x]) + u16(plane[bottom, x]))
+    sums[width] = sums[width - 1]
+    halved = _halved_size(width)
+    for x in range(halved):
+        line[x] = f32(i32(i32(sums[2 * x]) + i32(sums[2 * x + 1]))) * f32(0.25 / 255.0)
+    for x in range(halved, line.shape[0]):
+        line[x] = line[halved - 1]
 
 
 @njit(void(U8_IN, U8_IN, BLOCKS_OUT), nogil=True, cache=True)
 def _pack_lumas_halved(infrared, visible, out):
-    scale = f32(0.25 / 255.0)
-    line = np.empty((2, out.shape[1] * FACTOR), np.float32)
+    lines = np.empty((2 * FACTOR, out.shape[1] * FACTOR), np.float32)
+    sums = np.empty(infrared.shape[1] + 1, np.uint16)
     last = _halved_size(infrared.shape[0]) - 1
     for block_y in range(out.shape[0]):
         for sub_y in range(FACTOR):
             top = 2 * min(block_y * FACTOR + sub_y, last)
-            _sum_rows(infrared, top, line[0])
-            _sum_rows(visible, top, line[1])
-            first = sub_y * FACTOR
-            for block_x in range(out.shape[1]):
-                for sub_x in range(FACTOR):
-                    x = block_x * FACTOR + sub_x
-                    out[block_y, block_x, first + sub_x] = line[0, x] * scale
-                    out[block_y, block_x, PIXELS + first + sub_x] = line[1, x] * scale
+            _halve_rows(infrared, top, sums, lines[sub_y])
+            _halve_rows(visible, top, sums, lines[FACTOR + sub_y])
+        place_lines(lines, out, block_y)
 
 
 @njit

@@ -22,28 +22,41 @@ BLOCKS_OUT = types.Array(types.float32, 3, "C")
 BLOCKS_IN = types.Array(types.float32, 3, "C", readonly=True)
 
 
+@njit
+def place_lines(lines, out, block_y):
+    """A row of blocks from rows of pixels, (2 * FACTOR, columns): infrared's before visible's."""
+    for block_x in range(out.shape[1]):
+        x = block_x * FACTOR
+        for row in range(2 * FACTOR):
+            # All are read before one is written: LLVM, which cannot know that these arrays do not overlap, then moves
+            # them as one vector.
+            first, second, third, fourth = lines[row, x], lines[row, x + 1], lines[row, x + 2], lines[row, x + 3]
+            out[block_y, block_x, row * FACTOR] = first
+            out[block_y, block_x, row * FACTOR + 1] = second
+            out[block_y, block_x, row * FACTOR + 2] = third
+            out[block_y, block_x, row * FACTOR + 3] = fourth
+
+
+@njit
+def _scale_row(plane, y, line):
+    """A row of pixels in 0..1; beyond the picture its last one is repeated."""
+    width = plane.shape[1]
+    for x in range(width):
+        line[x] = f32(plane[y, x]) * f32(1.0 / 255.0)
+    for x in range(width, line.shape[0]):
+        line[x] = line[width - 1]
+
+
 @njit(void(U8_IN, U8_IN, BLOCKS_OUT), nogil=True, cache=True)
 def _pack_lumas(infrared, visible, out):
-    height, width = infrared.shape
-    blocks = out.shape[1]
-    scale = f32(1.0 / 255.0)
-    lines = np.empty((2, FACTOR, blocks * FACTOR), np.float32)
+    lines = np.empty((2 * FACTOR, out.shape[1] * FACTOR), np.float32)
     for block_y in range(out.shape[0]):
-        # First in lines, with vector code, then to where they belong: half the time of one loop with its conditions.
+        # First in lines, with vector code, then to where they belong.
         for sub_y in range(FACTOR):
-            y = min(block_y * FACTOR + sub_y, height - 1)
-            for x in range(width):
-                lines[0, sub_y, x] = f32(infrared[y, x]) * scale
-            for x in range(width):
-                lines[1, sub_y, x] = f32(visible[y, x]) * scale
-            for x in range(width, blocks * FACTOR):
-                lines[0, sub_y, x], lines[1, sub_y, x] = lines[0, sub_y, width - 1], lines[1, sub_y, width - 1]
-        for block_x in range(blocks):
-            for image in range(2):
-                for sub_y in range(FACTOR):
-                    for sub_x in range(FACTOR):
-                        value = lines[image, sub_y, block_x * FACTOR + sub_x]
-                        out[block_y, block_x, image * PIXELS + sub_y * FACTOR + sub_x] = value
+            y = min(block_y * FACTOR + sub_y, infrared.shape[0] - 1)
+            _scale_row(infrared, y, lines[sub_y])
+            _scale_row(visible, y, lines[FACTOR + sub_y])
+        place_lines(lines, out, block_y)
 
 
 @njit
