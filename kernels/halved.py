@@ -61,39 +61,49 @@ def _pack_lumas_halved(infrared, visible, out):
 
 @njit
 def _spread(maps, row, columns, line, wide):
-    """A row of the maps' values for a row of pixels, (3, STEP * columns), interpolated along it."""
-    gather_row(maps, row, line)
+    """A row of the maps' values for a row of pixels, (3, STEP * columns), interpolated along it.
+
+    ``line``: room for a row of values with one more at either end.
+    """
+    gather_row(maps, row, line[:, 1:-1])
     for k in range(3):
+        line[k, 0], line[k, columns + 1] = line[k, 1], line[k, columns]
         for x in range(columns):
-            here, left, right = line[k, x], line[k, max(x - 1, 0)], line[k, min(x + 1, columns - 1)]
-            for sub_x in range(STEP):
-                share = SHARES[sub_x]
-                wide[k, STEP * x + sub_x] = here + abs(share) * ((left if share < 0 else right) - here)
+            left, here, right = line[k, x], line[k, x + 1], line[k, x + 2]
+            # All are reckoned before one is written: LLVM, which cannot know that these arrays do not overlap, then
+            # does so with vector code.
+            first, second = here - SHARES[0] * (left - here), here - SHARES[1] * (left - here)
+            third, fourth = here + SHARES[2] * (right - here), here + SHARES[3] * (right - here)
+            wide[k, STEP * x] = first
+            wide[k, STEP * x + 1] = second
+            wide[k, STEP * x + 2] = third
+            wide[k, STEP * x + 3] = fourth
 
 
 @njit(void(BLOCKS_IN, U8_IN, U8_IN, U8_OUT), nogil=True, cache=True, error_model="numpy")
 def _apply_maps_doubled(maps, infrared, visible, out):
     height, width = out.shape
     rows, columns = -(-height // STEP), -(-width // STEP)
-    line = np.empty((3, maps.shape[1] * ACROSS), np.float32)
-    # Rows of the maps before, at and after the one at hand, each spread once.
-    above = np.empty((3, STEP * columns), np.float32)
-    here, below = np.empty_like(above), np.empty_like(above)
+    line = np.empty((3, maps.shape[1] * ACROSS + 2), np.float32)
+    # A row of the maps and the one after it, each spread once; and the change from a row to the one after it: the
+    # first half of a row's pixels lies towards the row before, the second half towards the one after.
+    here, below = np.empty((3, STEP * columns), np.float32), np.empty((3, STEP * columns), np.float32)
+    change = np.zeros((3, STEP * columns), np.float32)
     _spread(maps, 0, columns, line, here)
-    above[:] = here
     for row in range(rows):
         _spread(maps, min(row + 1, rows - 1), columns, line, below)
         for sub_y in range(min(STEP, height - row * STEP)):
-            y = row * STEP + sub_y
-            far = abs(SHARES[sub_y])
-            near = f32(1.0) - far
-            other = above if SHARES[sub_y] < 0 else below
+            y, share = row * STEP + sub_y, SHARES[sub_y]
+            if sub_y == STEP // 2:
+                for k in range(3):
+                    for x in range(STEP * columns):
+                        change[k, x] = below[k, x] - here[k, x]
             for x in range(width):
-                of_infrared = near * here[0, x] + far * other[0, x]
-                of_visible = near * here[1, x] + far * other[1, x]
-                residual = near * here[2, x] + far * other[2, x]
+                of_infrared = here[0, x] + share * change[0, x]
+                of_visible = here[1, x] + share * change[1, x]
+                residual = here[2, x] + share * change[2, x]
                 out[y, x] = blended(of_infrared, of_visible, residual, infrared[y, x], visible[y, x])
-        above, here, below = here, below, above
+        here, below = below, here
 
 
 def pack_lumas_halved(infrared: NDArray[np.uint8], visible: NDArray[np.uint8], out: NDArray[np.float32]) -> None:

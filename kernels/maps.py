@@ -61,18 +61,23 @@ def _pack_lumas(infrared, visible, out):
 
 @njit
 def gather_row(maps, row, line):
-    """The maps' values for a row of squares of pixels, (3, columns), from their blocks."""
+    """The maps' values for a row of squares of pixels, (3, columns), from their blocks; see ``blended``."""
     first = row % ACROSS * ACROSS
     for k in range(3):
         for block_x in range(maps.shape[1]):
             for across in range(ACROSS):
                 line[k, block_x * ACROSS + across] = maps[row // ACROSS, block_x, k * VALUES + first + across]
+    for x in range(line.shape[1]):
+        line[2, x] = line[2, x] * f32(255.0) + f32(0.5)
 
 
 @njit
 def blended(of_infrared, of_visible, residual, infrared, visible):
-    """A fused pixel, uint8: both gains and the residual (float32, units of 255) applied to two pixels, uint8."""
-    value = of_infrared * f32(infrared) + of_visible * f32(visible) + (residual * f32(255.0) + f32(0.5))
+    """A fused pixel, uint8: both gains (float32) applied to two pixels (uint8), plus the residual (float32).
+
+    The residual is in grey levels, and has the half already that rounds.
+    """
+    value = of_infrared * f32(infrared) + of_visible * f32(visible) + residual
     return np.uint8(np.int32(min(max(value, f32(0.0)), f32(255.0))))
 
 
