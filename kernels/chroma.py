@@ -40,6 +40,19 @@ _lerp = njit(lerp)
 _gained = njit(gained)
 
 
+@njit
+def _enlarge_row(gain, j, left, weight, line, wide):
+    """A row of gains, interpolated for every pixel of a row. ``line``: room for one more than there are columns."""
+    columns = gain.shape[1]
+    for i in range(columns):
+        line[i] = gain[j, i]
+    # So that the loop over pixels needs no condition at the right edge.
+    line[columns] = line[columns - 1]
+    for x in range(wide.shape[0]):
+        i = left[x]
+        wide[x] = _lerp(line[i], line[i + np.uint32(1)], weight[x])
+
+
 @njit([void(U8_IN, F32_IN, U8_OUT)], nogil=True, cache=True, error_model="numpy")
 def _apply_chroma_gain(plane, gain, out):
     height, width = plane.shape
@@ -47,26 +60,28 @@ def _apply_chroma_gain(plane, gain, out):
     scale_x, scale_y = f32(columns) / f32(width), f32(rows) / f32(height)
     left = np.empty(width, np.uint32)
     weight = np.empty(width, np.float32)
-    # One more than there are columns, so that the loop over pixels needs no condition at the right edge.
-    line = np.empty(columns + 1, np.float32)
-    gains = np.empty(width, np.float32)
     for x in range(width):
         u = _upsampled_position(x, scale_x, columns)
         left[x] = np.uint32(i32(u))
         weight[x] = u - f32(i32(u))
+    line = np.empty(columns + 1, np.float32)
+    # The rows of gains around the row at hand: each is enlarged once, which is the part without vector code.
+    above, below = np.empty(width, np.float32), np.empty(width, np.float32)
+    _enlarge_row(gain, 0, left, weight, line, below)
+    last = i32(-1)
     for y in range(height):
         v = _upsampled_position(y, scale_y, rows)
         j = i32(v)
-        below = min(j + 1, rows - 1)
-        for i in range(columns):
-            line[i] = _lerp(gain[j, i], gain[below, i], v - f32(j))
-        line[columns] = line[columns - 1]
-        # Two loops: LLVM turns the second one into vector code, which is 4x faster in all.
+        if j != last:
+            if j == last + 1:
+                above, below = below, above
+            else:
+                _enlarge_row(gain, j, left, weight, line, above)
+            _enlarge_row(gain, min(j + 1, rows - 1), left, weight, line, below)
+            last = j
+        share = v - f32(j)
         for x in range(width):
-            i = left[x]
-            gains[x] = _lerp(line[i], line[i + np.uint32(1)], weight[x])
-        for x in range(width):
-            out[y, x] = _gained(plane[y, x], gains[x])
+            out[y, x] = _gained(plane[y, x], _lerp(above[x], below[x], share))
 
 
 def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32], out: NDArray[np.uint8]) -> None:

@@ -113,9 +113,9 @@ def _apply_chroma_gain(plane, gain, out):
     right = i + 1 if i + 1 < columns else i
     below = j + 1 if j + 1 < rows else j
     tx, ty = u - f32(i), v - f32(j)
-    first = _lerp(gain[j, i], gain[below, i], ty)
-    second = _lerp(gain[j, right], gain[below, right], ty)
-    out[y, x] = _gained(plane[y, x], _lerp(first, second, tx))
+    first = _lerp(gain[j, i], gain[j, right], tx)
+    second = _lerp(gain[below, i], gain[below, right], tx)
+    out[y, x] = _gained(plane[y, x], _lerp(first, second, ty))
 
 
 def _steady(fused, infrared, visible, last_infrared, last_visible, calmed, mean, out, parts):

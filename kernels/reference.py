@@ -101,7 +101,7 @@ def apply_chroma_gain(plane: NDArray[np.uint8], gain: NDArray[np.float32]) -> ND
         first, second = gains[i], gains[np.minimum(i + 1, size - 1)]
         return first + (second - first) * t
 
-    full = along(along(gain, plane.shape[0]).T, plane.shape[1]).T
+    full = along(along(gain.T, plane.shape[1]).T, plane.shape[0])
     value = (plane.astype(np.float32) - _F(128)) * full + _F(128)
     return (np.clip(value, _F(0), _F(255)) + _F(0.5)).astype(np.uint8)
 
