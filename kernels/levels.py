@@ -54,14 +54,20 @@ def _apply_lut(source, lut, out):
             out[y, x] = lut[source[y, x]]
 
 
+@njit
+def on_line(value, slope, offset):
+    """The level (uint8) of a level on a ``Line``; slope and offset int32."""
+    # Each type is named, as Numba's own choice is 64 bits, of which half as many fit a vector register.
+    value = i32(i32(i32(i32(value) * slope) + offset) >> i32(16))
+    value = value if value > i32(0) else i32(0)
+    return np.uint8(value if value < i32(255) else i32(255))
+
+
 @njit([void(U8_IN, int32, int32, U8_OUT)], nogil=True, cache=True)
 def _apply_line(source, slope, offset, out):
     for y in range(source.shape[0]):
         for x in range(source.shape[1]):
-            # Each type is named, as Numba's own choice is 64 bits, of which half as many fit a vector register.
-            value = i32(i32(i32(i32(source[y, x]) * slope) + offset) >> i32(16))
-            value = value if value > i32(0) else i32(0)
-            out[y, x] = np.uint8(value if value < i32(255) else i32(255))
+            out[y, x] = on_line(source[y, x], slope, offset)
 
 
 def apply_lut(source: NDArray[np.uint8] | NDArray[np.uint16], lut: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:

@@ -158,6 +158,16 @@ def test_register_normalize_agrees_to_the_bit(
     assert np.all(buffer[:, -3:] == 99)
 
 
+@given(shapes, shapes, layouts, maps, seeds, st.sampled_from(sorted(LINES)))
+def test_register_normalize_agrees_where_the_table_is_a_line(
+    shape: tuple[int, int], out_shape: tuple[int, int], layout: str, matrix: np.ndarray, seed: int, name: str
+) -> None:
+    raw, lut = noise(np.random.default_rng(seed), shape), LINES[name][0]
+    out = np.empty(out_shape, np.uint8)
+    register_normalize(laid_out(raw, layout), matrix, lut, out)
+    assert np.array_equal(out, reference.register_normalize(raw, matrix, lut, out_shape))
+
+
 @given(shapes, count_types, seeds)
 def test_identity_changes_nothing_but_the_levels(shape: tuple[int, int], dtype: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)
