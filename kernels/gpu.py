@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from kernels import chroma, coverage, register
+from kernels import bilinear, chroma, coverage
 from kernels import steady as steadying
 from kernels.steady import OF_MEAN, REACH, share_at_rest
 
@@ -44,10 +44,10 @@ def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if config.ENABLE_CUDASIM else njit(function, inline="always")
 
 
-_inverse_depth = _inlined(register.inverse_depth)
-_fixed_position = _inlined(register.fixed_position)
-_mix = _inlined(register.mix)
-_round_16 = _inlined(register.round_16)
+_inverse_depth = _inlined(bilinear.inverse_depth)
+_fixed_position = _inlined(bilinear.fixed_position)
+_mix = _inlined(bilinear.mix)
+_round_16 = _inlined(bilinear.round_16)
 _blend = _inlined(coverage.blend)
 _upsampled_position = _inlined(chroma.upsampled_position)
 _lerp = _inlined(chroma.lerp)

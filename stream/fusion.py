@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.coverage import fill_uncovered
+from kernels.levels import IDENTITY
 from kernels.register import register_normalize
 from kernels.steady import Steadier
 from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering
@@ -91,17 +92,18 @@ class FusionStage:
         clock: Clock,
         visible_size: Size | None = None,
         *,
+        infrared_size: Size | None = None,
         chroma: ChromaMode = "natural",
         noise_reduction: bool = True,
         shutter: bool = True,
         stills: bool = False,
     ) -> None:
         """``visible_size``: width and height of the visible pictures where they are known before the first one, so
-        that infrared frames that come before it already have the output's size. ``chroma``: whether the student may
-        correct colours. ``noise_reduction``: calm the fused picture in time where both sources rest. ``shutter``:
-        leave infrared out while it stands still because the thermal camera's shutter is closed. ``stills``: the
-        pictures have nothing to do with each other, so what the student says of one is not smoothed by what it said of
-        the last, nor is the picture.
+        that infrared frames that come before it already have the output's size. ``infrared_size``: of infrared's, to be
+        ready for them. ``chroma``: whether the student may correct colours. ``noise_reduction``: calm the fused
+        picture in time where both sources rest. ``shutter``: leave infrared out while it stands still because the
+        thermal camera's shutter is closed. ``stills``: the pictures have nothing to do with each other, so what the
+        student says of one is not smoothed by what it said of the last, nor is the picture.
         """
         self._engine = engine
         self._normalizer = Normalizer(normalize)
@@ -109,6 +111,7 @@ class FusionStage:
         """Where infrared lies on visible; belongs to the thread that calls ``prepare``."""
         self._clock = clock
         self._visible_size = visible_size
+        self._infrared_size = infrared_size
         self._chroma = chroma
         self._noise_reduction = noise_reduction
         self._stills = stills
@@ -125,14 +128,19 @@ class FusionStage:
         self._coverage: NDArray[np.uint8] | None = None
 
     def warm_up(self) -> None:
-        """Let the engine get ready for pictures of the size that is expected, which takes it a moment, before the first
-        one is there. Raises EngineError.
+        """Get ready for pictures of the sizes that are expected, which takes a moment, before the first ones are there.
+
+        Raises EngineError, and CalibrationError for sizes that the calibration was not made for.
         """
-        if self._visible_size is not None:
-            width, height = self._visible_size
-            nothing = np.zeros((height, width), np.uint8)
-            code = self._engine.fuse(nothing, nothing).code
-            self._engine.fuse(nothing, nothing, code, read=False)
+        if self._visible_size is None:
+            return
+        width, height = self._visible_size
+        nothing = np.zeros((height, width), np.uint8)
+        if self._infrared_size is not None:
+            matrix = self.registration.at(self._infrared_size, self._visible_size, 0).matrix
+            register_normalize(np.zeros(self._infrared_size[::-1], np.uint8), matrix, IDENTITY, nothing)
+        code = self._engine.fuse(nothing, nothing).code
+        self._engine.fuse(nothing, nothing, code, read=False)
 
     def prepare(self, pair: FramePair, seq: int) -> Prepared:
         """Register and normalize a pair; pairs come in their order. Raises CalibrationError for sizes that the

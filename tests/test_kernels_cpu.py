@@ -502,14 +502,14 @@ def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> 
     """This process has filled the cache: a fresh one must find every CPU kernel there."""
     script = """
 import sys
-from kernels import agc, chroma, coverage, level, levels, palette, register, resize, steady
+from kernels import agc, chroma, coverage, level, levels, palette, projected, resize, scaled, steady
 from numba.core.dispatcher import Dispatcher
 missed = []
-for module in (agc, chroma, coverage, level, levels, palette, register, resize, steady):
+for module in (agc, chroma, coverage, level, levels, palette, projected, resize, scaled, steady):
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")
-found = sum(isinstance(v, Dispatcher) and bool(v.stats.cache_hits) for v in vars(register).values())
+found = sum(isinstance(v, Dispatcher) and bool(v.stats.cache_hits) for m in (projected, scaled) for v in vars(m).values())
 print(missed, found, "numba.cuda" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -84,8 +84,7 @@ def fusion_stage(
     stills: bool = False,
 ) -> FusionStage:
     """The fusion stage for opened sources. ``stills``: their pictures have nothing to do with each other."""
-    visible = infos["visible"]
-    size = None if visible.variable_size else (visible.width, visible.height)
+    size = infos["visible"].size
     if size is not None:
         engine.expect(size[1], size[0])
     # Not at the top: the engine gets ready while the kernels load.
@@ -97,6 +96,7 @@ def fusion_stage(
         calibration,
         clock,
         size,
+        infrared_size=infos["infrared"].size,
         chroma=config.fusion.chroma,
         noise_reduction=config.fusion.noise_reduction,
         shutter=config.fusion.shutter,

@@ -29,6 +29,11 @@ class StreamInfo:
     pixel_format: str
     variable_size: bool = False
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures; None where they may differ."""
+        return None if self.variable_size else (self.width, self.height)
+
 
 class Source(Protocol):
     """A camera, recording, folder of images or simulator. Not thread-safe: one thread opens, reads and closes it.
