@@ -23,6 +23,11 @@ the whole picture to infrared. On the videos of M3SVD VIF, Qabf and SSIM add up 
 """
 
 
+def steered_by(code: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What steers a picture of a video of which this code, float32 (code,), is known."""
+    return STRENGTH * code
+
+
 class Steering:
     """A first-order low-pass over the codes of a stream's frames, which come in their order."""
 
@@ -31,8 +36,8 @@ class Steering:
 
     @property
     def code(self) -> NDArray[np.float32] | None:
-        """What steers the next frame, float32 (code,); None: there was no frame yet, its own code does."""
-        return None if self._mean is None else STRENGTH * self._mean
+        """What steers the next frame, float32 (code,); None: there was no frame yet."""
+        return None if self._mean is None else steered_by(self._mean)
 
     def push(self, code: NDArray[np.float32], share: float | None) -> None:
         """Add a frame's own code, float32 (code,). ``share``: of the step to it that is done, 0..1; None: start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from kernels.coverage import fill_uncovered
 from kernels.levels import IDENTITY
 from kernels.register import register_normalize
 from kernels.steady import Steadier
-from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering
+from models.engines import STEERING_TIME_CONSTANT_S, Engine, FusionResult, Steering, fuse_first
 from stream.calibration import Calibration
 from stream.chroma_gain import GainSmoother, gained
 from stream.clock import Clock
@@ -35,8 +36,8 @@ class Prepared:
 
     ``sees``: what the student is given as infrared: visible stands in where infrared does not reach, and while the
     thermal camera's shutter is closed (``pair`` is then marked). ``code``: what steers the student, from the frames
-    that were steadied before this one was prepared; None: its own pictures do. ``read``: whether the student is to say
-    what it sees in them.
+    that were steadied before this one was prepared; None: what is read in its own pictures does. ``read``: whether the
+    student is to say what it sees in them.
     """
 
     pair: FramePair
@@ -188,8 +189,14 @@ class FusionStage:
         began = self._clock.monotonic_ns()
         result = None
         if prepared.sees is not None and prepared.visible is not None:
-            result = self._engine.fuse(prepared.sees, prepared.visible, prepared.code, read=prepared.read)
+            first = prepared.code is None and not self._stills
+            result = fuse_first(partial(self._fuse, prepared)) if first else self._fuse(prepared, prepared.code)
         return Inferred(prepared, result, (self._clock.monotonic_ns() - began) / 1e6)
+
+    def _fuse(self, prepared: Prepared, code: NDArray[np.float32] | None) -> FusionResult:
+        assert prepared.sees is not None and prepared.visible is not None
+        read = prepared.read and (code is None or code is prepared.code)
+        return self._engine.fuse(prepared.sees, prepared.visible, code, read=read)
 
     def steady(self, inferred: Inferred) -> Steadied:
         """Smooth picture, prior and chroma gain in time."""

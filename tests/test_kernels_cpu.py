@@ -509,7 +509,8 @@ for module in (agc, chroma, coverage, level, levels, palette, projected, resize,
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")
-found = sum(isinstance(v, Dispatcher) and bool(v.stats.cache_hits) for m in (projected, scaled) for v in vars(m).values())
+samplers = [*vars(projected).values(), *vars(scaled).values()]
+found = sum(isinstance(value, Dispatcher) and bool(value.stats.cache_hits) for value in samplers)
 print(missed, found, "numba.cuda" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.steady import Steadier
+from models.engines import fuse_first
 from models.engines.base import Engine, FusionResult
 from models.steering import Steering, video_share
 from training.metrics import Image
@@ -22,10 +25,10 @@ class Follower:
         self._steering = Steering()
         self._steadier = Steadier()
 
-    @property
-    def code(self) -> NDArray[np.float32] | None:
-        """What steers the next frame, float32 (code,); None: it does so itself."""
-        return self._steering.code
+    def fused(self, fuse: Callable[[NDArray[np.float32] | None], FusionResult]) -> FusionResult:
+        """What a student makes of the next frame, steered by the frames before."""
+        code = self._steering.code
+        return fuse_first(fuse) if code is None else fuse(code)
 
     def follow(self, result: FusionResult, infrared: Image, visible: Image) -> Image:
         """The steadied luma of the next frame, uint8 (H, W), from what a student made of both sources."""
@@ -52,5 +55,5 @@ class SteeredFuse:
         """The fused luma, uint8 (H, W)."""
         if self._follower is None:
             return self._engine.fuse(infrared, visible).luma
-        result = self._engine.fuse(infrared, visible, self._follower.code)
+        result = self._follower.fused(lambda code: self._engine.fuse(infrared, visible, code))
         return self._follower.follow(result, infrared, visible)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from models.engines.base import Engine, EngineError, FusionResult, Resolution
+from models.engines.first import fuse_first
 from models.prior import KINDS
 from models.steering import STEERING_TIME_CONSTANT_S, Steering
 
@@ -16,6 +17,7 @@ __all__ = [
     "FusionResult",
     "Resolution",
     "Steering",
+    "fuse_first",
     "load_engine",
 ]
 

@@ -59,7 +59,7 @@ def _video(setup: Setup, video: tuple[Path, Path, Path | None]) -> Findings:
         if min(triple.visible.shape) < MIN_SIZE_PX:
             raise InputError(f"{video[0]}: is smaller than {MIN_SIZE_PX}x{MIN_SIZE_PX} pixels, too small to measure")
         shown = Shown(f"{VIDEO_SET}/{triple.name}", triple.infrared, triple.visible)
-        result = setup.student.fuse(shown, follower.code)
+        result = follower.fused(partial(setup.student.fuse, shown))
         fused = {STUDENT: follower.follow(result, triple.infrared, triple.visible)} | rivals(shown)
         meter.add(triple.infrared, triple.visible, fused)
         if result.scores:
