@@ -186,7 +186,7 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
         rows = []
         for index in chosen:
             infrared, visible = (frames_of(path, "visible", 1) for path in pairs[index])
-            rig = rigs[index < len(pairs) // 2] if rigs else None
+            rig = rigs[int(index < len(pairs) // 2)] if rigs else None
             rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)], rig)
         report[key] = {"summary": summary(rows, "rig_corner_px" if rigs else "corner_px", 2.0), "cases": rows}
         rows = mismatched(pairs, 6 if quick else 100, rng)
