@@ -10,24 +10,27 @@ give a warp away: relative scale 0.6-1.5, rotation +-6 degrees, shift +-15 %, mi
 visible 1280x720. The error is the mean distance, in infrared pixels at 640 wide, over the corners of the common field
 (``corner_px``) and over a grid on it (``field_px``). ``drift_px`` is that over the grid against the estimate on the
 unwarped pair taken through the same warp, ``drift_corner_px`` over the corners: they leave out what the data set's own
-registration is off by. For MSRS, whose pairs all come from one pair of cameras, ``rig_corner_px`` is the corner error
-against the map that the pairs of the other half of the names give together. METU's frames of one scene have one map,
-and so have its scenes of one recording: ``agree_px`` is how far two maps that were found independently, from single
-frames or from whole scenes, put the common field's corners apart (``agree_field_px``: a grid on it).
+registration is off by. For MSRS, whose pairs all come from one pair of cameras, ``rig_corner_px`` and ``rig_field_px``
+are errors against the map that pairs of the other half of the names give together when seen through the same warp (see
+``alignment_rig``), and ``rig_apart_px`` is how far two halves of those disagree at the corners. METU's frames of one
+scene have one map, and so have its scenes of one recording: ``agree_px`` is how far two maps that were found
+independently, from single frames or from whole scenes, put the common field's corners apart (``agree_field_px``: a
+grid on it).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from benchmarks.alignment_fixed import single_frames, whole_scenes
+from benchmarks.alignment_rig import Rig, halves
 from benchmarks.alignment_support import (
     INFRARED_SIZE,
     VISIBLE_SIZE,
@@ -37,10 +40,11 @@ from benchmarks.alignment_support import (
     outline,
     pairs_in,
     timed,
+    view_of,
 )
 from benchmarks.command import Say, figures_command
-from stream.alignment.estimate import estimate
 from stream.homography import Matrix, apply, rescale
+from stream.sources.base import Role
 
 VIDEOS = ("0113_1714", "0117_1605", "0117_1620")
 
@@ -62,23 +66,15 @@ def random_warp(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Matrix
     return np.linalg.inv(view), np.linalg.inv(view @ between), between / between[2, 2]
 
 
-def view_of(luma: Luma, homography: Matrix, size: tuple[int, int]) -> Luma:
-    """A picture seen through a map (its pixel -> view pixel)."""
-    shrinks = np.sqrt(abs(np.linalg.det(homography[:2, :2])))
-    if shrinks < 0.75:
-        luma = cv2.GaussianBlur(luma, (0, 0), 0.5 / shrinks)
-    return cv2.warpPerspective(luma, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
 def _from_unit(size: tuple[int, int]) -> Matrix:
     """From widths about the middle to pixels."""
     return np.array([[size[0], 0, (size[0] - 1) / 2], [0, size[0], (size[1] - 1) / 2], [0, 0, 1.0]])
 
 
 def warped_cases(
-    name: str, infrared: list[Luma], visible: list[Luma], seeds: Sequence[int], rig: Matrix | None = None
+    name: str, infrared: list[Luma], visible: list[Luma], seeds: Sequence[int], rig: Rig | None = None
 ) -> list[dict[str, Any]]:
-    """One recording or single pair under several warps. ``rig``: its map as other pairs of its cameras give it."""
+    """One recording or single pair under several warps. ``rig``: other pairs of its cameras."""
     size = (infrared[0].shape[1], infrared[0].shape[0])
     to_visible = rescale(size, (visible[0].shape[1], visible[0].shape[0]))
     plain, _ = timed(infrared, visible)
@@ -102,8 +98,10 @@ def warped_cases(
             drift_corner_px=round(drift_corner_px, 2) if plain.accepted else None,
         )
         if rig is not None:
-            along_px, _ = errors_px(found.homography, to_infrared_view @ rig @ np.linalg.inv(seen_by_visible))
-            row["rig_corner_px"] = round(along_px, 2)
+            local, apart_px = rig.through(to_infrared_view, seen_by_visible)
+            rig_corner_px, rig_field_px = errors_px(found.homography, local)
+            row.update(rig_corner_px=round(rig_corner_px, 2), rig_field_px=round(rig_field_px, 2))
+            row["rig_apart_px"] = round(apart_px, 2)
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows
@@ -122,19 +120,21 @@ def mismatched(pairs: Sequence[tuple[Path, Path]], count: int, rng: np.random.Ge
     return rows
 
 
-def halves_maps(pairs: Sequence[tuple[Path, Path]]) -> tuple[Matrix, Matrix]:
-    """The map that the first and that the second half of pairs of one pair of cameras give together.
+def mismatched_videos(data: Path, frames: int) -> list[dict[str, Any]]:
+    """Infrared of one recording with visible of another, all ways: must be refused."""
+    rows = []
+    for one, other in itertools.permutations(VIDEOS, 2):
+        _, row = timed(video_frames(data, one, "infrared", frames), video_frames(data, other, "visible", frames))
+        row["name"] = f"{one} with {other}"
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    return rows
 
-    Raises ValueError where that is refused.
-    """
-    maps = []
-    for half in (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]):
-        infrared, visible = ([frames_of(pair[side], "visible", 1)[0] for pair in half] for side in (0, 1))
-        found = estimate(infrared, visible)
-        if not found.accepted:
-            raise ValueError(f"{half[0][0].parent}: {found.reason}")
-        maps.append(found.homography)
-    return maps[0], maps[1]
+
+def video_frames(data: Path, name: str, role: Role, frames: int) -> list[Luma]:
+    """Frames of one camera of one of ``VIDEOS``, evenly spread. Raises SourceError."""
+    folder = data / "m3svd/videos" / ("ir" if role == "infrared" else "vi")
+    return frames_of(next(path for path in folder.iterdir() if name in path.stem), role, frames)
 
 
 def landmarks(folder: Path) -> list[dict[str, Any]]:
@@ -170,26 +170,25 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
     """All figures."""
     rng = np.random.default_rng(0)
     report: dict[str, Any] = {}
-    videos = {path.stem: path for path in (data / "m3svd/videos/ir").iterdir()}
     frames, warps = (4, 2) if quick else (30, 34)
     rows = []
     for number, name in enumerate(VIDEOS):
-        stem = next(stem for stem in videos if name in stem)
-        infrared = frames_of(videos[stem], "infrared", frames)
-        visible_path = next(path for path in (data / "m3svd/videos/vi").iterdir() if name in path.stem)
+        infrared = video_frames(data, name, "infrared", frames)
         seeds = range(100 * number, 100 * number + warps)
-        rows += warped_cases(name, infrared, frames_of(visible_path, "visible", frames), seeds)
+        rows += warped_cases(name, infrared, video_frames(data, name, "visible", frames), seeds)
     report["video_warps"] = {"summary": summary(rows, "corner_px", 2.0), "cases": rows}
+    rows = mismatched_videos(data, 4 if quick else 15)
+    report["mismatched_videos"] = {"refused": sum(not row["accepted"] for row in rows), "cases": rows}
     for key, folder in (("msrs_test", "msrs/test"), ("roadscene_test", "roadscene/test")):
         pairs = pairs_in(data / folder)
-        halves = halves_maps(pairs) if key == "msrs_test" else None
+        rigs = halves(pairs) if key == "msrs_test" else None
         chosen = rng.choice(len(pairs), 6 if quick else len(pairs), replace=False)
         rows = []
         for index in chosen:
             infrared, visible = (frames_of(path, "visible", 1) for path in pairs[index])
-            rig = halves[index < len(pairs) // 2] if halves else None
+            rig = rigs[int(index < len(pairs) // 2)] if rigs else None
             rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)], rig)
-        report[key] = {"summary": summary(rows, "corner_px", 2.0), "cases": rows}
+        report[key] = {"summary": summary(rows, "rig_corner_px" if rigs else "corner_px", 2.0), "cases": rows}
         rows = mismatched(pairs, 6 if quick else 100, rng)
         report[f"{key}_mismatched"] = {"refused": sum(not row["accepted"] for row in rows), "cases": rows}
     rows = landmarks(data / "landmarks_unregistered")

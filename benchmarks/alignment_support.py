@@ -75,6 +75,14 @@ def errors_px(found: Matrix, truth: Matrix) -> tuple[float, float]:
     return miss(common.reshape(-1, 2).astype(np.float64)), miss(grid)
 
 
+def view_of(luma: Luma, homography: Matrix, size: tuple[int, int]) -> Luma:
+    """A picture seen through a map (its pixel -> view pixel)."""
+    shrinks = np.sqrt(abs(np.linalg.det(homography[:2, :2])))
+    if shrinks < 0.75:
+        luma = cv2.GaussianBlur(luma, (0, 0), 0.5 / shrinks)
+    return cv2.warpPerspective(luma, homography, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
 def outline(size: tuple[int, int]) -> NDArray[np.float64]:
     """Corners of a picture of a size (width, height), at the outer edges of its pixels, float64 (4, 2)."""
     right, bottom = size[0] - 0.5, size[1] - 0.5

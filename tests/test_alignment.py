@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.alignment.candidates import MANY_FRAMES, QUICK, THOROUGH, candidates, effort_for
-from stream.alignment.estimate import LEVELS, RESERVED, estimate, settle, trust_of
+from stream.alignment.estimate import FINISH, LEVELS, RESERVED, estimate, settle, trust_of
 from stream.alignment.footage import Footage
 from stream.alignment.overlay import overlay
 from stream.alignment.parameters import jacobian, near_identity, unlikely_part
@@ -296,3 +296,16 @@ def test_few_frames_make_less_perspective_of_parallax(seed):
     careful, reserved = (fit(field, np.zeros(8), (6.0, 3.0), weighing=one) for one in (CAREFUL, RESERVED))
     assert np.linalg.norm(reserved[4:]) < 0.8 * np.linalg.norm(careful[4:])
     np.testing.assert_allclose(reserved[:4], careful[:4], atol=2e-3)
+
+
+def test_few_frames_are_finished_by_the_best_place_of_a_window_not_by_what_is_near_the_start():
+    centres = np.stack(np.meshgrid(np.arange(40, 600, 60.0), np.arange(40, 480, 60.0)), -1).reshape(-1, 2)
+    axis = np.arange(-8, 9)
+    dx, dy = axis[None, None, :] - 2.0, axis[None, :, None]
+    # A narrow peak where the windows belong, on a broad rise where they are.
+    peak = np.exp(-(dx**2 + dy**2) / 4) + 0.7 * np.exp(-((dx + 4) ** 2 + dy**2) / 60)
+    field = WindowField(centres, np.repeat(peak, len(centres), axis=0).astype(np.float32), 320.0, overlap=4.0)
+    careful, reserved = (fit(field, np.zeros(8), FINISH.sigmas_px, weighing=one) for one in (CAREFUL, RESERVED))
+    errors_px = [abs(320 * one[0] - 2.0) for one in (careful, reserved)]
+    assert errors_px[1] < 0.5 * errors_px[0], errors_px
+    assert errors_px[1] < 0.3

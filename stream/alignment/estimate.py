@@ -51,9 +51,10 @@ SURE = Weighing(6.0, 0.25, 3.0)
 goes to what two cameras hardly have, which would else pull a true perspective towards none by a pixel or two.
 """
 
-RESERVED = Weighing(CAREFUL.sharpness, CAREFUL.place_variance_px, 0.4)
+RESERVED = Weighing(10.0, CAREFUL.place_variance_px, 0.4)
 """How it weighs with fewer: what one frame says of perspective, unequal scales and shear is mostly its own parallax and
-chance, and that is what moves corners.
+chance, and that is what moves corners. The map is within a few pixels, so a window's best place nearly alone counts:
+the rest of its range would draw it towards where it was before.
 """
 
 
