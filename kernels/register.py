@@ -16,6 +16,8 @@ from kernels.levels import apply_lut, line_of
 
 Counts = NDArray[np.uint8] | NDArray[np.uint16]
 
+_SAME_PLACE = np.eye(3, dtype=np.float32)
+
 
 def flat_rows(plane: Counts) -> tuple[NDArray[Any], int]:
     """A plane as one line of memory and the distance of its rows in elements; copies only if its rows have gaps."""
@@ -33,7 +35,7 @@ def flat_rows(plane: Counts) -> tuple[NDArray[Any], int]:
 
 def check_matrix(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     """The matrix as the kernels take it: float32 (3, 3). Raises ValueError unless it is (3, 3) and finite."""
-    if np.shape(matrix) != (3, 3) or not np.all(np.isfinite(matrix)):
+    if np.shape(matrix) != (3, 3) or not np.isfinite(matrix).all():
         raise ValueError(f"matrix must be 3x3 and finite, got {np.array2string(np.asarray(matrix), separator=',')!r}")
     return np.ascontiguousarray(matrix, dtype=np.float32)
 
@@ -52,7 +54,7 @@ def register_normalize(
     check_plane("out", out, (np.uint8,))
     check_lut("lut", lut, 256 if raw.dtype == np.uint8 else 65536)
     m = check_matrix(matrix)
-    if raw.shape == out.shape and np.array_equal(m, np.eye(3, dtype=np.float32)):
+    if raw.shape == out.shape and (m == _SAME_PLACE).all():
         apply_lut(raw, lut, out)
         return
     flat, pitch = flat_rows(raw)

@@ -82,7 +82,9 @@ class RunStats:
     def stage(self, name: str, ms: float) -> None:
         """Note the milliseconds that one frame spent in a stage."""
         with self._lock:
-            self._stages.setdefault(name, Distribution()).add(ms)
+            if name not in self._stages:
+                self._stages[name] = Distribution()
+            self._stages[name].add(ms)
 
     def latency(self, ms: float) -> None:
         """Note one frame's time from capture to publication."""
