@@ -83,7 +83,7 @@ def line_of(row: dict[str, Any]) -> str:
     engine = ", ".join(f"{each['engine']} {each['precision']} {each['ms']['median']:.1f} ms" for each in row["engine"])
     text = (
         f"{row['width']}x{row['height']}: {engine}; convert {ours['command_fps']['median']:.1f} fps "
-        f"({ours['report']['fps']:.1f} without start-up)"
+        f"({ours['report']['fps']:.1f} without the interpreter's start)"
     )
     if conversion["ffmpeg_blend"] is None:
         return text
@@ -105,7 +105,7 @@ def draw(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     axes = figure.add_subplot()
     curves = {
         "convert": [row["conversion"]["nightglass"]["command_fps"]["median"] for row in rows],
-        "convert, without start-up": [row["conversion"]["nightglass"]["report"]["fps"] for row in rows],
+        "convert, without the interpreter's start": [row["conversion"]["nightglass"]["report"]["fps"] for row in rows],
         "student alone": [1000 / row["engine"][0]["ms"]["median"] for row in rows],
     }
     if all(row["conversion"]["ffmpeg_blend"] for row in rows):
