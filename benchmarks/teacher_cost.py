@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import load_student, load_teacher
-from models.geometry import SHUFFLE, padded_size
+from models.geometry import SHUFFLE, trunk_size
 from models.outputs import INPUTS
 from models.steering import steer_of
 from models.teacher import EMBEDDING_DIM, Teacher
@@ -61,7 +61,7 @@ def _teacher_request(
 
 
 def _student_request(name: str, width: int, height: int, threads: int) -> tuple[ov.InferRequest, list[np.ndarray]]:
-    shape = [1, padded_size(height) // SHUFFLE, padded_size(width) // SHUFFLE, 2 * SHUFFLE * SHUFFLE]
+    shape = [1, *trunk_size(height, width, half=False), 2 * SHUFFLE * SHUFFLE]
     network = ov.Core().read_model(weights_path(name, ".xml"))
     network.reshape({INPUTS[0]: shape})
     return _request(network, threads), [np.random.default_rng(0).random(shape, np.float32), steer_of(None)[None]]

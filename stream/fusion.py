@@ -195,7 +195,7 @@ class FusionStage:
 
     def _fuse(self, prepared: Prepared, code: NDArray[np.float32] | None) -> FusionResult:
         assert prepared.sees is not None and prepared.visible is not None
-        read = prepared.read and (code is None or code is prepared.code)
+        read = prepared.read and code is prepared.code
         return self._engine.fuse(prepared.sees, prepared.visible, code, read=read)
 
     def steady(self, inferred: Inferred) -> Steadied:

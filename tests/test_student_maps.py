@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kernels.blocks import FACTOR, MAP_PX, PIXELS, VALUES
-from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
+from kernels.blocks import FACTOR, MAP_PX, PIXELS, VALUES, halved_size
+from kernels.halved import apply_maps_doubled, pack_lumas_halved
 from kernels.maps import apply_maps, pack_lumas
 
 sides = st.integers(1, 41)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from kernels.agc import curve_to_lut, histogram, plateau_curve
-from kernels.blocks import FACTOR, PIXELS, VALUES
+from kernels.blocks import FACTOR, PIXELS, VALUES, halved_size
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import fill_uncovered
-from kernels.halved import apply_maps_doubled, halved_size, pack_lumas_halved
+from kernels.halved import apply_maps_doubled, pack_lumas_halved
 from kernels.level import PARTS, mean_level, shift_by
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
 from kernels.maps import apply_maps, pack_lumas
