@@ -48,6 +48,9 @@ from stream.sources.base import Role
 
 VIDEOS = ("0113_1714", "0117_1605", "0117_1620")
 
+TOGETHER = 8
+"""So many single pairs of the same cameras are also given together."""
+
 
 def random_warp(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Matrix, Matrix, Matrix]:
     """Original -> infrared view, original -> visible view, visible view -> infrared view; pixels."""
@@ -104,6 +107,20 @@ def warped_cases(
             row["rig_apart_px"] = round(apart_px, 2)
         rows.append(row)
         print(json.dumps(row), flush=True)
+    return rows
+
+
+def several_pairs(pairs: Sequence[tuple[Path, Path]], rigs: tuple[Rig, Rig], cases: int) -> list[dict[str, Any]]:
+    """``TOGETHER`` pairs of one half of the names through one warp, judged by the rig of the other half."""
+    middle = len(pairs) // 2
+    rows = []
+    for seed in range(1000, 1000 + cases):
+        side = seed % 2
+        half = pairs[middle:] if side else pairs[:middle]
+        chosen = np.random.default_rng(seed).choice(len(half), TOGETHER, replace=False)
+        infrared, visible = ([frames_of(half[i][role], "visible", 1)[0] for i in chosen] for role in (0, 1))
+        names = " ".join(half[i][0].stem for i in chosen)
+        rows += warped_cases(names, infrared, visible, [seed], rigs[1 - side])
     return rows
 
 
@@ -189,6 +206,9 @@ def run(data: Path, quick: bool) -> dict[str, Any]:
             rig = rigs[int(index < len(pairs) // 2)] if rigs else None
             rows += warped_cases(f"{folder}/{pairs[index][0].stem}", infrared, visible, [int(index)], rig)
         report[key] = {"summary": summary(rows, "rig_corner_px" if rigs else "corner_px", 2.0), "cases": rows}
+        if rigs:
+            rows = several_pairs(pairs, rigs, 2 if quick else 20)
+            report[f"{key}_several"] = {"summary": summary(rows, "rig_corner_px", 2.0), "cases": rows}
         rows = mismatched(pairs, 6 if quick else 100, rng)
         report[f"{key}_mismatched"] = {"refused": sum(not row["accepted"] for row in rows), "cases": rows}
     rows = landmarks(data / "landmarks_unregistered")

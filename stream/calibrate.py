@@ -145,8 +145,21 @@ def calibrate_from_footage(
     return [
         f"{output}: score {found.score:.2f} from {found.frames} pairs of frames{spread}; "
         f"look at {picture_path} before you use it",
+        *_caution(found.frames),
         timing.said,
         *more,
+    ]
+
+
+def _caution(frames: int) -> list[str]:
+    """What no score can tell: one frame's things at different distances look like perspective, and fit well."""
+    from stream.alignment.candidates import MANY_FRAMES
+
+    if frames >= MANY_FRAMES:
+        return []
+    return [
+        "from so few frames the picture's corners may be some pixels off (3 to 5 of 640), whatever the score: "
+        "half a minute of footage in which things move settles them"
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from clocks import SteppedClock
 from source_videos import HEIGHT_PX, WIDTH_PX, read_number, write_video
 
 from stream.clock import SystemClock
@@ -18,26 +19,6 @@ from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.file import FileSource
 from stream.sources.pacing import CommonStart
-
-S = 1_000_000_000
-
-
-class SteppedClock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.time_ns = 1_700_000_000 * S
-        self.slept_s: list[float] = []
-
-    def now_ns(self) -> int:
-        return self.time_ns
-
-    def monotonic_ns(self) -> int:
-        return self.time_ns
-
-    def sleep_s(self, seconds: float) -> None:
-        self.slept_s.append(seconds)
-        self.time_ns += max(0, round(seconds * S))
 
 
 def source(path: Path, **options: object) -> FileSource:
@@ -234,7 +215,7 @@ def test_a_late_reader_is_not_held_up(tmp_path: Path) -> None:
     opened = FileSource(path, SourceConfig(url=str(path), realtime=True), clock)
     opened.open()
     for _ in opened.frames():
-        clock.time_ns += S // 5
+        clock.time_ns += 200_000_000
     opened.close()
     assert max(clock.slept_s) <= 0
 

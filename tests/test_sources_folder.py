@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from clocks import SteppedClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +161,22 @@ def test_loop(tmp_path: Path) -> None:
         (n, i) for i, n in enumerate(["a.png", "b.png"] * 2 + ["a.png"])
     ]
     assert [frame.capture_ns for frame in frames] == [i * 40_000_000 for i in range(5)]
+
+
+def test_realtime_is_paced_by_the_clock(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        assert cv2.imwrite(str(tmp_path / name), np.full((20, 30), 9, np.uint8))
+    clock = SteppedClock()
+    opened = FolderSource(tmp_path, SourceConfig(url=str(tmp_path), realtime=True), clock)
+    assert opened.open().live
+    start_ns = clock.time_ns
+    stamps_ns = []
+    for frame in opened.frames():
+        assert clock.now_ns() >= frame.capture_ns
+        stamps_ns.append(frame.capture_ns - start_ns)
+    assert stamps_ns == [0, 40_000_000, 80_000_000]
+    # To the last picture, and half a period on, when the next one would be read.
+    assert sum(clock.slept_s) == pytest.approx(0.08 + 0.02)
 
 
 def test_no_images_and_only_broken_ones(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from cli_support import nightglass
@@ -272,6 +273,22 @@ def test_calibrate_writes_the_offset_and_convert_applies_it(tmp_path):
     assert done.code == 0, done.err
     # Without the offset it would be 9.
     assert shown_later_by(taken, read_clip(tmp_path / "out.mp4")[0]) == 0
+
+
+def test_calibrate_says_what_a_single_pair_cannot_tell(tmp_path):
+    """A score says how clearly a map stands out, not how far one frame's parallax moves its corners."""
+    for role in ("infrared", "visible"):
+        picture = record(role, tmp_path / f"{role}.mp4", 0)[40]
+        assert cv2.imwrite(str(tmp_path / f"{role}.png"), picture)
+
+    def said(ending: str) -> str:
+        inputs = ("--infrared", f"infrared.{ending}", "--visible", f"visible.{ending}")
+        done = nightglass("calibrate", *inputs, "--output", "calibration.yaml", cwd=tmp_path)
+        assert done.code == 0, done.err
+        return done.out
+
+    assert "corners may be some pixels off" in said("png")
+    assert "corners may be some pixels off" not in said("mp4")
 
 
 def shown_later_by(taken: list[np.ndarray], shown: list[np.ndarray]) -> int:

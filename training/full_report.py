@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import cv2
 from rich.console import Console
 
 from models.engines.base import EngineError
+from models.engines.processors import usable_processors
 from training.fusers import STUDENT, TEACHER, EngineFuser, Fuser
 from training.images import InputError
 from training.reporting.findings import Findings
@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("--degraded-every", 4, "degraded: every N-th picture of each set"),
         ("--teacher-every", 4, "every N-th of these also by the teacher, and for the contact sheets"),
         ("--video-every", 40, "every N-th frame of the videos is measured"),
-        ("--workers", os.cpu_count() or 1, "pictures at the same time"),
+        ("--workers", usable_processors(), "pictures at the same time"),
     ):
         parser.add_argument(name, type=_positive, default=default, metavar="N", help=f"{text} (default {default})")
     parser.add_argument("--video-frames", type=_positive, metavar="N", help="read only so many frames of each video")

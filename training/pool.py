@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.engines.processors import usable_processors
 from models.teacher import Teacher
 from training.data import Batch, CropSampler, degradations_of
 from training.distillation import Lesson
@@ -81,7 +81,7 @@ def write_lessons(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(os.cpu_count() or 1, initializer=_start_worker) as workers:
+        with ThreadPoolExecutor(usable_processors(), initializer=_start_worker) as workers:
             return list(workers.map(one, range(len(batches))))
     finally:
         torch.set_num_threads(threads)

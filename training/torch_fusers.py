@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from models.checkpoint import load_teacher
 from models.engines.base import EngineError, FusionResult, named_scores
 from models.engines.network import fuse_lumas, load_network
+from models.engines.processors import usable_processors
 from models.steering import steer_of
 from models.student import Student
 from models.teacher import EMBEDDING_DIM, Teacher
@@ -30,7 +30,7 @@ Told = Literal["right", "wrong", "neutral"]
 
 def share_threads(workers: int) -> None:
     """Let each of ``workers`` threads that fuse at the same time have its share of the processors."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    torch.set_num_threads(max(1, usable_processors() // workers))
 
 
 class TorchStudent:

@@ -79,8 +79,7 @@ class FileSource:
                 )
                 seq += 1
                 if pacer:
-                    # A camera's next picture would not be decoded either while this one is fused.
-                    pacer.wait_ns(elapsed_ns + lap.period_ns // 2)
+                    pacer.rest(elapsed_ns, lap.period_ns)
             self.broken_frames += lap.broken
             seq += lap.broken
             self._check_end(lap)

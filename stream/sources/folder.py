@@ -101,6 +101,8 @@ class FolderSource:
                     source=self.name,
                     name=file.name,
                 )
+                if pacer:
+                    pacer.rest(elapsed_ns, round(1e9 / self._rate_hz))
             if not read:
                 raise SourceError(f"{self.name}: none of its {len(self._files)} images can be read any more")
             if not self._config.loop:

@@ -42,3 +42,9 @@ class Pacer:
         due_ns = self._start.at(now_ns - elapsed_ns) + elapsed_ns
         self._clock.sleep_s((due_ns - now_ns) / 1e9)
         return due_ns
+
+    def rest(self, elapsed_ns: int, period_ns: int) -> None:
+        """Sleep through the first half of a frame's period: a camera's next picture would not be decoded either
+        while this one is fused. ``elapsed_ns``: the frame's time in its own recording.
+        """
+        self.wait_ns(elapsed_ns + period_ns // 2)
