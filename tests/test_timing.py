@@ -275,6 +275,28 @@ def test_calibrate_writes_the_offset_and_convert_applies_it(tmp_path):
     assert shown_later_by(taken, read_clip(tmp_path / "out.mp4")[0]) == 0
 
 
+def cars(rate_hz: float, lit: bool, rng: np.random.Generator) -> Views:
+    """Four sharp cars that cross a field of small pixels; ``lit``: each with a smooth light on the road before it."""
+    times_s = np.arange(0, 16, 1 / rate_hz) + rng.uniform(0, 1 / rate_hz)
+    y, x = np.mgrid[:48, :64].astype(np.float64)
+    pictures = np.full((len(times_s), 48, 64), 40.0)
+    for row, speed_px_s, start_s in ((10, 21, 0.5), (20, 17, 3.1), (30, 25, 5.8), (40, 19, 8.9)):
+        for picture, time_s in zip(pictures, times_s, strict=True):
+            at_px = speed_px_s * (time_s - start_s) - 10
+            picture[(np.abs(x - at_px) < 2) & (np.abs(y - row) < 2)] += 30
+            if lit:
+                picture += 60 * np.exp(-((x - at_px - 7) ** 2 + (y - row) ** 2) / (2 * 4**2))
+    pictures += rng.normal(0, 0.2, pictures.shape)
+    return Views(times_s, pictures.astype(np.float32), np.ones((48, 64), bool))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_light_that_runs_ahead_of_a_car_does_not_lead(seed):
+    rng = np.random.default_rng(seed)
+    found = estimate_offset(cars(9, False, rng), cars(9, True, rng))
+    assert found.accepted and abs(found.offset_s) < 0.03
+
+
 def test_calibrate_says_what_a_single_pair_cannot_tell(tmp_path):
     """A score says how clearly a map stands out, not how far one frame's parallax moves its corners."""
     for role in ("infrared", "visible"):

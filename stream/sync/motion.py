@@ -21,6 +21,10 @@ CELL_PX = 2
 """Cells of so many small pixels a side: 32 x 24 of them. Coarser ones confuse a car with its light on the road before
 it, which a visible camera sees earlier."""
 
+SURROUNDING_PX = 5
+"""Pictures are looked at without the mean of so many small pixels around each, a side. Light that runs ahead of a car
+has no edges, the car has: with it, a 9 Hz camera of a simulated night street was 40 ms off, without it 10."""
+
 HIGH_PASS_S = 0.8
 """Slower changes of motion than this say little about the moment, and drown those that do."""
 
@@ -129,7 +133,7 @@ def motion(views: Views, span_s: float, covered: NDArray[np.bool_]) -> Motion:
     step = max(1, round(span_s / views.period_s))
     if len(views.times_s) <= step:
         return Motion(np.zeros(0), np.zeros((0, 0), np.float32))
-    times_s, pictures = views.times_s, views.pictures
+    times_s, pictures = views.times_s, views.pictures - _surroundings(views.pictures)
     lengths_s = times_s[step:] - times_s[:-step]
     # Over a gap everything changes, at an unknown moment; one lost frame does no harm.
     whole = lengths_s < (step + 1.5) * views.period_s
@@ -144,6 +148,16 @@ def motion(views: Views, span_s: float, covered: NDArray[np.bool_]) -> Motion:
     cells = pooled - _moving_mean(at_s, pooled, HIGH_PASS_S)
     usual = np.sqrt((cells**2).mean(axis=0)) + np.sqrt((cells**2).mean()) if cells.size else np.ones(1)
     return Motion(at_s, np.minimum(cells / np.maximum(usual, 1e-6), LIMIT).astype(np.float32))
+
+
+def _surroundings(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean over the square of ``SURROUNDING_PX`` around each pixel; borders go on as they are."""
+    reach = SURROUNDING_PX // 2
+    padded = np.pad(pictures, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    height, width = pictures.shape[1:]
+    rows = np.add.reduce([padded[:, y : y + height] for y in range(SURROUNDING_PX)])
+    sums = np.add.reduce([rows[:, :, x : x + width] for x in range(SURROUNDING_PX)])
+    return np.asarray(sums / SURROUNDING_PX**2, dtype=np.float32)
 
 
 def _pooled(changes: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
