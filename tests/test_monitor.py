@@ -252,7 +252,7 @@ def prepared(infrared, visible, degraded="none") -> Prepared:
 
 
 def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300  # Only against hanging: a search is low-priority work, and slow beside other work.
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
