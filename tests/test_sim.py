@@ -17,7 +17,8 @@ from stream.sources.base import Role
 from stream.sources.sim import SimSource
 from stream.sources.simscene import schedule
 from stream.sources.simscene.canvas import WarmBox
-from stream.sources.simscene.scene import Scene, load_scene
+from stream.sources.simscene.catalogue import load_scene
+from stream.sources.simscene.scene import Scene
 from stream.sources.simscene.spec import SCENES, SimSpec, parse_spec
 
 SMALL = "size=160x120"

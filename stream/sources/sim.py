@@ -10,7 +10,8 @@ from stream.config import SourceConfig
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
 from stream.sources.simscene import schedule
-from stream.sources.simscene.scene import Scene, load_scene
+from stream.sources.simscene.catalogue import load_scene
+from stream.sources.simscene.scene import Scene
 from stream.sources.simscene.spec import SimSpec, parse_spec
 
 log = logging.getLogger("nightglass")

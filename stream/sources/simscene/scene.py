@@ -105,13 +105,3 @@ class Scene(ABC):
             hidden = float((part < actor.depth_m - 0.3).mean()) if part.size else 1.0
             boxes.append(WarmBox(actor.kind, x0, y0, x1, y1, actor.depth_m, hidden))
         return boxes
-
-
-def load_scene(spec: SimSpec) -> Scene:
-    """Make the scene that a spec names (cheap: painting is left to ``prepare``)."""
-    # Imported here: the scenes build on this module.
-    from stream.sources.simscene.night_street import NightStreet
-    from stream.sources.simscene.smoke_yard import SmokeYard
-
-    scenes: dict[str, type[Scene]] = {"night-street": NightStreet, "smoke-yard": SmokeYard}
-    return scenes[spec.scene](spec)
