@@ -1,4 +1,4 @@
-"""A student in training, steered as in a video: by a part of its code; single pictures are steered by all of it."""
+"""A student in training, steered as in a video: by a part of its code, where a single picture is steered by all of it."""
 
 from __future__ import annotations
 
