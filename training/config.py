@@ -89,8 +89,6 @@ class StudentRunConfig(RunConfig):
     """Weight of telling the kinds of degradation apart."""
     chroma_weight: Annotated[float, Field(ge=0)] = 1.0
     temporal_weight: Annotated[float, Field(ge=0)] = 200.0
-    steered_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of crops that are steered as a video is, by a part of their code; see ``training.as_in_video``."""
 
 
 class TeacherRunConfig(RunConfig):

@@ -13,7 +13,6 @@ from torch import Tensor
 from models.checkpoint import load_student, load_teacher
 from models.student import Student, make_student
 from models.teacher import Teacher
-from training.as_in_video import partly_steered
 from training.command import begin, started, train_command
 from training.config import StudentRunConfig
 from training.data import Batch, CropSampler
@@ -74,15 +73,12 @@ def student_terms(
     batch: Batch,
     lesson: Lesson | None,
     weights: dict[str, Tensor],
-    chance: Tensor,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Unweighted losses by name, (n,) each, and the weighted terms, whose sum is the loss.
 
-    ``weights``: of the task's terms, see ``training.losses.picture_weights``. ``chance``: two numbers in 0..1 for each
-    crop, (n, 2), for ``config.steered_share``.
+    ``weights``: of the task's terms, see ``training.losses.picture_weights``.
     """
-    steer = partly_steered(chance, config.steered_share, batch.partners) if config.steered_share else None
-    out = student(batch.infrared, batch.visible, steer)
+    out = student(batch.infrared, batch.visible)
     losses = task_losses(out.luma, batch.clean_infrared, batch.clean_visible, batch.target, config.detail_gain)
     ambiguous = like_night(batch.severity.device)
     losses["severity"] = severity_loss(out.trunk.severity, batch.severity, batch.dark, ambiguous)
@@ -118,11 +114,9 @@ def train_student(config: StudentRunConfig, data_root: Path) -> Path:
     lessons = Lessons(config, sampler, teacher)
     for step in trainer.steps():
         batch, lesson = lessons.get(step)
-        rng_of_step = np.random.default_rng((config.seed, step))
-        batch = drifted(batch, rng_of_step)
-        chance = torch.from_numpy(rng_of_step.random((len(batch.dark), 2), np.float32))
+        batch = drifted(batch, np.random.default_rng((config.seed, step)))
         weights = picture_weights(config.losses, batch.degradations, config.clean_weight)
-        losses, terms = student_terms(config, student, adapters, batch, lesson, weights, chance)
+        losses, terms = student_terms(config, student, adapters, batch, lesson, weights)
         if trainer.logs(step):
             shares = gradient_shares(terms, list(student.parameters()))
             trainer.log(step, losses, shares)

@@ -186,8 +186,7 @@ def student_arm(
     def compute() -> Terms:
         batch, weights, _ = pool.batch(draw)
         lesson = None if taught_by is None else pool.lesson(taught_by, draw)
-        drifted = drift(batch, draw.drift)
-        return student_terms(config, student, adapters, drifted, lesson, weights, draw.chance)[1]
+        return student_terms(config, student, adapters, drift(batch, draw.drift), lesson, weights)[1]
 
     step = CapturedStep(student, adapters or nn.Module(), compute, pool.device, config.ema)
     return Arm(Run(config.run), config, step, draw, {"teacher": str(taught_by or "none")})
