@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -152,12 +153,9 @@ def motion(views: Views, span_s: float, covered: NDArray[np.bool_]) -> Motion:
 
 def _surroundings(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over the square of ``SURROUNDING_PX`` around each pixel; borders go on as they are."""
-    reach = SURROUNDING_PX // 2
-    padded = np.pad(pictures, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
-    height, width = pictures.shape[1:]
-    rows = np.add.reduce([padded[:, y : y + height] for y in range(SURROUNDING_PX)])
-    sums = np.add.reduce([rows[:, :, x : x + width] for x in range(SURROUNDING_PX)])
-    return np.asarray(sums / SURROUNDING_PX**2, dtype=np.float32)
+    size = (SURROUNDING_PX, SURROUNDING_PX)
+    means = [cv2.blur(picture, size, borderType=cv2.BORDER_REPLICATE) for picture in pictures]
+    return np.asarray(means, dtype=np.float32)
 
 
 def _pooled(changes: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float32]:
