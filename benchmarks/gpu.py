@@ -49,7 +49,9 @@ class FrameGraph:
         self._lumas = torch.zeros((2, 1, height, width), **on_device)
         self._last = torch.zeros((2, 1, height, width), **on_device)
         self._out = {k: torch.zeros(shapes[k], **on_device) for k in ("visible", "u", "v")}
-        self._mean = gpu.cuda.to_device(np.zeros((height, width), np.uint16))
+        self._levels, self._mean, self._edges = (
+            gpu.cuda.to_device(np.zeros((height, width), np.uint16)) for _ in range(3)
+        )
         self._parts = torch.zeros((height, width), **on_device)
         self._matrix, self._lut = torch.eye(3, device="cuda"), torch.arange(256, **on_device)
         self._steer = torch.zeros(CODE_DIM + 1, device="cuda")
@@ -77,7 +79,9 @@ class FrameGraph:
         luma, gain, *_ = fuse_lumas(self._student, self._lumas, self._steer, torch.float16, self._half)
         out = seen(self._out["visible"])
         parts = seen(self._parts)
-        gpu.steady(seen(luma), (now[0], now[1]), (last[0], last[1]), KEPT, self._mean, out, parts, stream)
+        gpu.raise_detail(seen(luma), self._levels, stream)
+        room = self._mean, self._edges
+        gpu.steady(self._levels, (now[0], now[1]), (last[0], last[1]), KEPT, *room, out, parts, stream)
         self._last.copy_(self._lumas)
         for name in ("u", "v"):
             gpu.apply_chroma_gain(seen(self._in[name]), seen(gain), seen(self._out[name]), stream)

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from kernels import bilinear, chroma, coverage
+from kernels import bilinear, chroma, coverage, detail
 from kernels import steady as steadying
-from kernels.steady import OF_MEAN, REACH, share_at_rest
+from kernels.steady import OF_MEAN, REACH, calming
 
 f32, i16, i32 = np.float32, np.int16, np.int32
 u8, u16, u32 = np.uint8, np.uint16, np.uint32
@@ -56,6 +56,18 @@ _resting = _inlined(steadying.resting)
 _part_of = _inlined(steadying.part_of)
 _odd = _inlined(steadying.odd)
 _left_of = _inlined(steadying.left_of)
+_edge = _inlined(steadying.edge)
+_spared = _inlined(steadying.spared)
+_raised = _inlined(detail.raised)
+
+
+def _clamped(i, size):
+    """The nearest index that lies within."""
+    i = i if i > 0 else 0
+    return i if i < size else size - 1
+
+
+_within = _inlined(_clamped)
 
 
 def _apply_lut(source, lut, out):
@@ -118,28 +130,46 @@ def _apply_chroma_gain(plane, gain, out):
     out[y, x] = _gained(plane[y, x], _lerp(first, second, ty))
 
 
-def _steady(fused, infrared, visible, last_infrared, last_visible, calmed, mean, out, parts):
+def _raise_detail(plane, out):
+    x, y = cuda.grid(2)
+    height, width = out.shape
+    if y >= height or x >= width:
+        return
+    around = i32(0)
+    for dy in range(-detail.REACH, detail.REACH + 1):
+        j = _within(y + dy, height)
+        for dx in range(-detail.REACH, detail.REACH + 1):
+            around += i32(plane[j, _within(x + dx, width)])
+    out[y, x] = _raised(plane[y, x], i16(around))
+
+
+def _note_edges(mean, most, edges):
+    x, y = cuda.grid(2)
+    height, width = edges.shape
+    if y < height and x < width:
+        left, right = mean[y, _within(x - 1, width)], mean[y, _within(x + 1, width)]
+        above, below = mean[_within(y - 1, height), x], mean[_within(y + 1, height), x]
+        edges[y, x] = _edge(left, right, above, below, most)
+
+
+def _steady(levels, infrared, visible, last_infrared, last_visible, edges, calmed, freeing, mean, out, parts):
     x, y = cuda.grid(2)
     height, width = out.shape
     if y >= height or x >= width:
         return
     ir, vi = i32(0), i32(0)
     for dy in range(-REACH, REACH + 1):
-        j = y + dy
-        j = j if j > 0 else 0
-        j = j if j < height else height - 1
+        j = _within(y + dy, height)
         for dx in range(-REACH, REACH + 1):
-            i = x + dx
-            i = i if i > 0 else 0
-            i = i if i < width else width - 1
+            i = _within(x + dx, width)
             ir += i32(infrared[j, i]) - i32(last_infrared[j, i])
             vi += i32(visible[j, i]) - i32(last_visible[j, i])
     rests = _resting(i16(ir), i16(vi))
-    now = u16(u16(fused[y, x]) << u16(8))
+    now = levels[y, x]
     share = _odd(_part_of(rests, OF_MEAN))
     moved = u16(_part_of(mean[y, x], share) + _part_of(now, _left_of(share)) + u16(1))
     mean[y, x] = moved
-    share = _odd(_part_of(rests, calmed))
+    share = _odd(_part_of(rests, _spared(calmed, _part_of(edges[y, x], freeing))))
     value = u16(_part_of(moved, share) + _part_of(now, _left_of(share)) + u16(1 + 128))
     out[y, x] = u8(value >> u16(8))
     parts[y, x] = u8(value & u16(255))
@@ -159,7 +189,9 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "histogram_u16": (_histogram, (_U16, _COUNTS)),
     "fill_uncovered": (_fill_uncovered, (_U8, _U8, _U8, _U8)),
     "apply_chroma_gain": (_apply_chroma_gain, (_U8, _F32, _U8)),
-    "steady": (_steady, (_U8, _U8, _U8, _U8, _U8, types.uint16, _U16, _U8, _U8)),
+    "raise_detail": (_raise_detail, (_U8, _U16)),
+    "note_edges": (_note_edges, (_U16, types.uint16, _U16)),
+    "steady": (_steady, (_U16, _U8, _U8, _U8, _U8, _U16, types.uint16, types.uint16, _U16, _U8, _U8)),
 }
 
 _apply_lut_kernel = cuda.jit(_apply_lut)
@@ -168,6 +200,8 @@ _clear_kernel = cuda.jit(_clear)
 _histogram_kernel = cuda.jit(_histogram)
 _fill_uncovered_kernel = cuda.jit(_fill_uncovered)
 _apply_chroma_gain_kernel = cuda.jit(_apply_chroma_gain)
+_raise_detail_kernel = cuda.jit(_raise_detail)
+_note_edges_kernel = cuda.jit(_note_edges)
 _steady_kernel = cuda.jit(_steady)
 
 
@@ -206,19 +240,30 @@ def apply_chroma_gain(plane: DeviceArray, gain: DeviceArray, out: DeviceArray, s
     _apply_chroma_gain_kernel[_grid(out.shape), BLOCK, stream](plane, gain, out)
 
 
+def raise_detail(plane: DeviceArray, out: DeviceArray, stream: Any = 0) -> None:
+    """As ``kernels.detail.raise_detail``, on the device: uint8 (H, W), uint16 (H, W)."""
+    _raise_detail_kernel[_grid(out.shape), BLOCK, stream](plane, out)
+
+
 def steady(
-    fused: DeviceArray,
+    levels: DeviceArray,
     sources: tuple[DeviceArray, DeviceArray],
     last_sources: tuple[DeviceArray, DeviceArray],
     kept: float,
     mean: DeviceArray,
+    edges: DeviceArray,
     out: DeviceArray,
     parts: DeviceArray,
     stream: Any = 0,
 ) -> None:
-    """As ``kernels.steady.steady``, on the device and without a mean: uint8 (H, W), but ``mean``, uint16 (H, W)."""
-    calmed = share_at_rest(1 - kept)
-    _steady_kernel[_grid(out.shape), BLOCK, stream](fused, *sources, *last_sources, calmed, mean, out, parts)
+    """As ``kernels.steady.steady``, on the device and without giving back a mean.
+
+    All uint8 (H, W), but uint16 ``levels``, ``mean`` and ``edges``, which is room to work in.
+    """
+    calmed, most, freeing = calming(kept)
+    _note_edges_kernel[_grid(out.shape), BLOCK, stream](mean, most, edges)
+    planes = *sources, *last_sources, edges
+    _steady_kernel[_grid(out.shape), BLOCK, stream](levels, *planes, calmed, freeing, mean, out, parts)
 
 
 def compile_all_to_ptx(compute_capability: tuple[int, int] = (7, 5)) -> dict[str, str]:

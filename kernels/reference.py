@@ -9,10 +9,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from kernels.detail import REACH as DETAIL_REACH
 from kernels.level import ACROSS, DOWN, PARTS
 from kernels.palette import palette_tables
 from kernels.resize import axis_weights
-from kernels.steady import AREA, MOVING, OF_MEAN, REACH, RESTING, RESTS, share_at_rest
+from kernels.steady import AREA, MOVING, OF_MEAN, REACH, RESTING, RESTS, calming
 
 _F = np.float32
 
@@ -115,8 +116,16 @@ def _mixed(first: NDArray[np.uint16], second: NDArray[np.uint16], share: NDArray
     return _part_of(first, odd) + _part_of(second, np.uint16(65535) - odd + np.uint16(1)) + np.uint16(1)
 
 
+def raise_detail(plane: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """``kernels.detail.raise_detail``."""
+    side, value = 2 * DETAIL_REACH + 1, plane.astype(np.int32)
+    around = sliding_window_view(np.pad(value, DETAIL_REACH, mode="edge"), (side, side)).sum(axis=(2, 3))
+    more = side * side * value - around
+    return np.clip(value * PARTS + more - (more >> 3), 0, 255 * PARTS).astype(np.uint16)
+
+
 def steady(
-    fused: NDArray[np.uint8],
+    levels: NDArray[np.uint16],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     kept: float,
@@ -130,9 +139,12 @@ def steady(
     span = 2 * AREA * (MOVING - RESTING)
     left = np.clip(2 * AREA * MOVING - 2 * np.maximum(*sums), 0, span)
     rests = (left * (RESTS / span)).astype(np.uint16)
-    level = fused.astype(np.uint16) * np.uint16(PARTS)
-    moved = _mixed(mean, level, _part_of(rests, OF_MEAN))
-    shown = _mixed(moved, level, _part_of(rests, share_at_rest(1 - kept))) + np.uint16(PARTS // 2)
+    wider = np.pad(mean.astype(np.int64), 1, mode="edge")
+    edge = np.maximum(abs(wider[1:-1, 2:] - wider[1:-1, :-2]), abs(wider[2:, 1:-1] - wider[:-2, 1:-1]))
+    calmed, most, freeing = (int(number) for number in calming(kept))
+    spared = np.maximum(calmed - np.minimum(edge, most) * freeing // 65536 * 8, 0).astype(np.uint16)
+    moved = _mixed(mean, levels, _part_of(rests, OF_MEAN))
+    shown = _mixed(moved, levels, _part_of(rests, spared)) + np.uint16(PARTS // 2)
     return moved, (shown >> 8).astype(np.uint8), (shown & 255).astype(np.uint8)
 
 

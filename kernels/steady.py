@@ -1,5 +1,6 @@
 """Temporal noise reduction: where both sources rest, the fused picture keeps close to its mean; where one moves, it is
-shown as it is.
+shown as it is. An edge of the mean is calmed less: cameras tremble, which moves it by a part of a pixel, too little to
+count as motion, and the mean of many frames would blur it.
 
 The mean is a first-order recursive filter with a motion-dependent coefficient, as in surveillance cameras (Dubois and
 Sabri, Noise Reduction in Image Sequences Using Motion-Compensated Temporal Filtering, IEEE Trans. Commun. 32, 1984,
@@ -20,8 +21,9 @@ from numba import njit, uint16, uint64
 from numpy.typing import NDArray
 
 from kernels.checks import check_contiguous, check_plane
+from kernels.detail import raise_detail
 from kernels.level import PARTS, LevelLimiter, mean_level, shift_by
-from kernels.signatures import U8_IN, U8_OUT, U8_ROWS_OUT, U16_ROWS_OUT
+from kernels.signatures import U8_IN, U8_OUT, U8_ROWS_OUT, U16_ROWS_IN, U16_ROWS_OUT
 from kernels.unrest import UnrestMeter
 
 i16, u8, u16, u32 = np.int16, np.uint8, np.uint16, np.uint32
@@ -35,6 +37,9 @@ MOVING = 4.0
 """Change of the 5x5 mean, in grey levels, up to which a place rests, and from which it moves."""
 SLOW = 0.08
 """Share of the new picture that a resting place's mean takes: a memory of about 12 frames."""
+EDGE = 12.0
+"""Grey levels between a pixel's two neighbours in the mean, across or down, from which it is not calmed when nearly all
+is kept; where only a share of differences is kept, so much more as the share is less."""
 
 # Sums over the area count twice, so that both bounds are whole numbers.
 _MOVES = i16(2 * AREA * MOVING)
@@ -74,10 +79,27 @@ def left_of(share):
     return u16(u16(u16(65535) - share) + u16(1))
 
 
+def edge(left, right, above, below, most):
+    """The larger difference between opposite neighbours, levels as uint16, at most ``most`` (uint16)."""
+    # Larger less smaller: LLVM turns that into vector code, and a choice between two differences not.
+    across = u16((right if right > left else left) - (left if right > left else right))
+    down = u16((below if below > above else above) - (above if below > above else below))
+    larger = across if across > down else down
+    return larger if larger < most else most
+
+
+def spared(calmed, part):
+    """``calmed`` (uint16) less what an edge frees: ``part`` (uint16) of it, in 8192ths."""
+    freed = u16(part << u16(3))
+    return u16((calmed if calmed > freed else freed) - freed)
+
+
 _resting = njit(resting)
 _part_of = njit(part_of)
 _odd = njit(odd)
 _left_of = njit(left_of)
+_edge = njit(edge)
+_spared = njit(spared)
 
 
 @njit
@@ -93,6 +115,15 @@ def _mixed(first, second, share):
 def share_at_rest(share: float) -> np.uint16:
     """A share, 0..1, of which ``part_of`` what ``resting`` says of a resting place is the share itself, in 65536ths."""
     return u16(min(round(share * 65536 * 65536 / RESTS), 65535))
+
+
+def calming(kept: float) -> tuple[np.uint16, np.uint16, np.uint16]:
+    """What a resting place without an edge gives to the mean; from which edge on, in 256ths of a grey level, it gives
+    nothing; and what part of an edge ``spared`` takes, in 65536ths.
+    """
+    calmed = share_at_rest(1 - kept)
+    most = u16(min(EDGE * 256 / max(kept, 1e-3), 65535))
+    return calmed, most, u16(int(calmed) * 8192 // int(most))
 
 
 OF_MEAN = share_at_rest(1 - SLOW)
@@ -129,21 +160,37 @@ def _note_resting(ir, vi, rests):
 
 
 @njit
-def _mix_row(fused, y, rests, of_mean, calmed, lines, mean):
-    """A row of the mean moved, and what is then shown of it, plus half a level, in ``lines[0]``."""
-    shown, now, share, share_shown = lines[0], lines[1], lines[2], lines[3]
+def _note_edges(mean, y, above, most, edges):
+    """The edge of the mean, as it was before this frame, at each place of a row; the picture's own edges are repeated.
+
+    ``above``: the mean's row above before this frame, at the top row itself; the row itself afterwards.
+    """
+    height, width = mean.shape
+    row, below = mean[y], mean[min(y + 1, height - 1)]
+    for x in range(1, width - 1):
+        edges[x] = _edge(row[x - 1], row[x + 1], above[x], below[x], most)
+    for x in (0, width - 1):
+        edges[x] = _edge(row[max(x - 1, 0)], row[min(x + 1, width - 1)], above[x], below[x], most)
+    for x in range(width):
+        above[x] = row[x]
+
+
+@njit
+def _mix_row(levels, y, rests, of_mean, calmed, freeing, lines, mean):
+    """A row of the mean moved, and what is then shown of it, plus half a level, in ``lines[0]``; edges: ``lines[1]``"""
+    shown, edges, share, share_shown = lines[0], lines[1], lines[2], lines[3]
     width = rests.shape[0]
     # One loop for each product: LLVM would otherwise go on with 32-bit numbers from one to the next.
     for x in range(width):
-        now[x] = u16(u16(fused[y, x]) << u16(8))
-    for x in range(width):
         share[x] = _odd(_part_of(rests[x], of_mean))
     for x in range(width):
-        share_shown[x] = _odd(_part_of(rests[x], calmed))
+        edges[x] = _part_of(edges[x], freeing)
     for x in range(width):
-        moved = _mixed(mean[y, x], now[x], share[x])
+        share_shown[x] = _odd(_part_of(rests[x], _spared(calmed, edges[x])))
+    for x in range(width):
+        moved = _mixed(mean[y, x], levels[y, x], share[x])
         mean[y, x] = moved
-        shown[x] = u16(_mixed(moved, now[x], share_shown[x]) + u16(128))
+        shown[x] = u16(_mixed(moved, levels[y, x], share_shown[x]) + u16(128))
 
 
 @njit
@@ -159,18 +206,19 @@ def _split_row(shown, y, out, parts):
 
 
 @njit(
-    [uint64(*(U8_IN,) * 5, uint16, uint16, U16_ROWS_OUT, U8_OUT, U8_ROWS_OUT)],
+    [uint64(U16_ROWS_IN, *(U8_IN,) * 4, uint16, uint16, uint16, uint16, U16_ROWS_OUT, U8_OUT, U8_ROWS_OUT)],
     nogil=True,
     cache=True,
     error_model="numpy",
 )
-def _steady(fused, infrared, visible, last_infrared, last_visible, of_mean, calmed, mean, out, parts):
-    height, width = fused.shape
+def _steady(levels, infrared, visible, last_infrared, last_visible, of_mean, calmed, most, freeing, mean, out, parts):
+    height, width = levels.shape
     # 16 bits hold twice 25 changes of up to 255.
     ir = np.zeros(width + 2 * REACH, np.int16)
     vi = np.zeros(width + 2 * REACH, np.int16)
     rests = np.empty(width, np.uint16)
     lines = np.empty((4, width), np.uint16)
+    above_in_mean = mean[0].copy()
     total = np.uint64(0)
     for k in range(-REACH - 1, REACH):
         row = min(max(k, 0), height - 1)
@@ -182,13 +230,14 @@ def _steady(fused, infrared, visible, last_infrared, last_visible, of_mean, calm
         _move_down(vi, visible, last_visible, above, below)
         # Many small loops, which LLVM turns into vector code; one loop that does it all is 5x slower.
         _note_resting(ir, vi, rests)
-        _mix_row(fused, y, rests, of_mean, calmed, lines, mean)
+        _note_edges(mean, y, above_in_mean, most, lines[1])
+        _mix_row(levels, y, rests, of_mean, calmed, freeing, lines, mean)
         total += np.uint64(_split_row(lines[0], y, out, parts))
     return total
 
 
 def steady(
-    fused: NDArray[np.uint8],
+    levels: NDArray[np.uint16],
     sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     last_sources: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     kept: float,
@@ -196,33 +245,37 @@ def steady(
     out: NDArray[np.uint8],
     parts: NDArray[np.uint8],
 ) -> float:
-    """Move ``mean`` towards ``fused``, and write what is between the two to ``out``; give back its mean, 0..255.
+    """Move ``mean`` towards ``levels``, and write what is between the two to ``out``; give back its mean, 0..255.
 
-    ``fused``: uint8 (H, W). ``sources``, ``last_sources``: infrared and visible of this frame and of the one before,
-    uint8 (H, W). ``kept``: how much of its difference to the mean a place keeps where both rest, 0.001..1. ``mean``:
-    uint16 (H, W), C-contiguous, in 256ths of a grey level, up to 255 levels; it is changed, and at first the first
-    fused picture. ``out``: uint8 (H, W), rounded, may be ``fused``. ``parts``: uint8 (H, W), C-contiguous, what
-    rounding took from it, see ``kernels.level.PARTS``. Raises ValueError on other shapes and types.
+    ``levels``: the fused picture, uint16 (H, W), C-contiguous, in 256ths of a grey level, up to 255 levels.
+    ``sources``, ``last_sources``: infrared and visible of this frame and of the one before, uint8 (H, W). ``kept``: how
+    much of its difference to the mean a place without edges keeps where both rest, 0.001..1. ``mean``: as ``levels``;
+    it is changed, and at first the first fused picture. ``out``: uint8 (H, W), rounded. ``parts``: uint8 (H, W),
+    C-contiguous, what rounding took from it, see ``kernels.level.PARTS``. Raises ValueError on other shapes and types.
     """
-    check_plane("fused", fused, (np.uint8,))
+    check_plane("levels", levels, (np.uint16,))
+    check_contiguous("levels", levels)
     for name, plane in zip(("infrared", "visible"), sources, strict=True):
-        check_plane(name, plane, (np.uint8,), fused.shape)
+        check_plane(name, plane, (np.uint8,), levels.shape)
     for name, plane in zip(("last infrared", "last visible"), last_sources, strict=True):
-        check_plane(name, plane, (np.uint8,), fused.shape)
-    check_plane("mean", mean, (np.uint16,), fused.shape)
+        check_plane(name, plane, (np.uint8,), levels.shape)
+    check_plane("mean", mean, (np.uint16,), levels.shape)
     check_contiguous("mean", mean)
-    check_plane("out", out, (np.uint8,), fused.shape)
-    check_plane("parts", parts, (np.uint8,), fused.shape)
+    check_plane("out", out, (np.uint8,), levels.shape)
+    check_plane("parts", parts, (np.uint8,), levels.shape)
     check_contiguous("parts", parts)
-    total = _steady(fused, *sources, *last_sources, OF_MEAN, share_at_rest(1 - kept), mean, out, parts)
-    return (int(total) / fused.size - PARTS // 2) / PARTS
+    total = _steady(levels, *sources, *last_sources, OF_MEAN, *calming(kept), mean, out, parts)
+    return (int(total) / levels.size - PARTS // 2) / PARTS
 
 
 class Steadier:
-    """``steady`` over the frames of a stream, which come in their order, without jumps of brightness."""
+    """``raise_detail`` and ``steady`` over the frames of a stream, which come in their order, without jumps of
+    brightness.
+    """
 
     def __init__(self) -> None:
-        self._mean: NDArray[np.uint16] | None = None
+        self._levels = np.empty((0, 0), np.uint16)
+        self._mean = np.empty((0, 0), np.uint16)
         self._parts = np.empty((0, 0), np.uint8)
         self._last: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         self._level = LevelLimiter()
@@ -235,15 +288,15 @@ class Steadier:
 
         The sources are kept until the next frame: they must not be changed before.
         """
-        if self._mean is None or self._last is None or self._mean.shape != fused.shape:
-            self._mean = fused.astype(np.uint16, order="C") * u16(PARTS)
-            self._parts = np.full(fused.shape, PARTS // 2, np.uint8)
-            self._level, self._unrest = LevelLimiter(), UnrestMeter()
-            out = fused.copy()
-            level = mean_level(fused)
-        else:
-            out = np.empty_like(fused)
-            level = steady(fused, (infrared, visible), self._last, self._unrest.kept, self._mean, out, self._parts)
+        if self._levels.shape != fused.shape:
+            self._levels, self._parts = np.empty(fused.shape, np.uint16), np.empty(fused.shape, np.uint8)
+            self._last, self._level, self._unrest = None, LevelLimiter(), UnrestMeter()
+        raise_detail(fused, self._levels)
+        out = np.empty_like(fused)
+        if self._last is None:
+            self._mean = self._levels.copy()
+        last = self._last or (infrared, visible)
+        level = steady(self._levels, (infrared, visible), last, self._unrest.kept, self._mean, out, self._parts)
         self._last = (infrared, visible)
         shift = self._level.push(level, mean_level(infrared), mean_level(visible))
         if shift:

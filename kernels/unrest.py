@@ -31,6 +31,9 @@ ENOUGH = 50
 CALMER = 0.98
 """The fused picture is to be a little calmer than its less steady source."""
 
+URGENCY = 1.3
+"""Power by which less is kept: edges keep more than they are told to, and unrest that grows is to be caught up with."""
+
 FIRST_KEPT, LEAST_KEPT = 0.5, 0.05
 """What is kept at first, and at least, of a picture's difference to the mean of those before it."""
 
@@ -140,5 +143,6 @@ def next_kept(kept: float, shown: float, source: float) -> float:
     """
     if shown <= 0 or source <= 0:
         return kept
-    factor = min(max(CALMER * source / shown, 0.5), 1.5)
+    factor = CALMER * source / shown
+    factor = min(max(factor**URGENCY if factor < 1 else factor, 0.5), 1.5)
     return min(max(kept * factor, LEAST_KEPT), 1.0)

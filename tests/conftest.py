@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from rtsp_support import RtspServer, why_no_rtsp
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The first example compiles, and no test is to depend on the machine's speed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

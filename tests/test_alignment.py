@@ -78,7 +78,7 @@ def test_unusable_frames(infrared, visible, said):
         estimate(infrared, visible)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000))
 def test_structure_does_not_know_bright_from_dark(seed):
     picture = np.random.default_rng(seed).uniform(0, 255, (40, 60)).astype(np.float32)
@@ -108,7 +108,7 @@ def grid_centres():
     return np.stack(np.meshgrid(np.arange(30.0, 300, 40), np.arange(30.0, 240, 40)), -1).reshape(-1, 2)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(parameter=st.integers(0, 7), size=st.floats(-1e-4, 1e-4))
 def test_the_jacobian_is_that_of_the_map(parameter, size):
     field = field_of(grid_centres(), np.zeros((42, 3, 3)))
@@ -118,7 +118,7 @@ def test_the_jacobian_is_that_of_the_map(parameter, size):
     np.testing.assert_allclose(moved, jacobian(field) @ parameters, atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scale=st.floats(0.3, 2), rotation_deg=st.floats(-10, 10), x=st.floats(-40, 40))
 def test_a_similarity_has_nothing_unlikely(scale, rotation_deg, x):
     field = field_of(grid_centres(), np.zeros((42, 3, 3)))
@@ -130,7 +130,7 @@ def test_a_similarity_has_nothing_unlikely(scale, rotation_deg, x):
     np.testing.assert_allclose(had, parameters, atol=1e-3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000))
 def test_the_fit_finds_a_map_among_windows_of_which_some_err(seed):
     rng = np.random.default_rng(seed)
@@ -216,7 +216,7 @@ def test_what_unrelated_pictures_reach_by_chance_is_refused_and_little_more_is_a
     assert judge(Trust(6.1, 2.0, 1.0, 60))[1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(evidence=st.floats(-5, 30), split=st.floats(0, 50), windows=st.integers(0, 60))
 def test_the_score_and_the_reason_go_together(evidence, split, windows):
     score, reason = judge(Trust(evidence, 1.0, split, windows))
@@ -282,7 +282,7 @@ def test_a_loosened_prior_leaves_more_of_a_true_perspective():
     assert abs(loosened[6] - true[6]) < 0.7 * abs(careful[6] - true[6])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_few_frames_make_less_perspective_of_parallax(seed):
     rng = np.random.default_rng(seed)

@@ -123,6 +123,7 @@ def test_every_kernel_call_works_on_its_own():
         "agc",
         "chroma",
         "coverage",
+        "detail",
         "halved",
         "level",
         "levels",

@@ -26,7 +26,7 @@ def join(thread: threading.Thread) -> None:
     assert not thread.is_alive(), "a thread hangs in the buffer"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(depth=st.integers(1, 6), steps=st.lists(st.booleans(), max_size=60))
 def test_latest_keeps_the_newest_in_order_and_counts_the_rest(depth, steps):
     buffer: Buffer[int] = Buffer(depth, "latest")
@@ -200,5 +200,5 @@ class BlockingBuffer(RuleBasedStateMachine):
         assert self.buffer.dropped == 0
 
 
-BlockingBuffer.TestCase.settings = settings(max_examples=30, deadline=None)
+BlockingBuffer.TestCase.settings = settings(max_examples=30)
 TestBlockingBuffer = BlockingBuffer.TestCase

@@ -50,7 +50,7 @@ def point_pairs(matrix: np.ndarray, count: int, seed: int, noise_px: float = 0.0
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), count=st.integers(6, 20))
 def test_exact_points_give_the_true_map(seed, count):
     truth = true_map(seed)
@@ -112,7 +112,7 @@ def test_without_calibration_infrared_is_scaled_to_fit():
     np.testing.assert_allclose(matrix, scale_matrix(INFRARED, VISIBLE))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000), infrared_k=st.sampled_from([0.5, 1, 2]), visible_k=st.sampled_from([0.25, 0.5, 2]))
 def test_other_sizes_of_the_same_aspect_keep_every_spot(seed, infrared_k, visible_k):
     calibration = Calibration(true_map(seed), INFRARED, VISIBLE, "points")

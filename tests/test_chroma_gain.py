@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -29,7 +29,6 @@ def test_a_step_is_followed_with_the_time_constant():
     assert np.allclose(given, 1 + (1 - np.exp(-1)), atol=1e-4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 999), min_size=1, max_size=20), st.integers(0, round(LONGEST_GAP_S * 1e9)))
 def test_it_stays_between_the_maps_given_and_leaves_them_alone(seeds: list[int], gap_ns: int):
     smoother, maps = GainSmoother(), [gain(seed) for seed in seeds]

@@ -71,7 +71,7 @@ def degraded(name: str, image: Image, strength: float, seed: int) -> Image:
     seed=st.integers(0, 1000),
     colour=st.booleans(),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_any_size_stays_an_image_and_is_repeatable(
     name: str, height: int, width: int, strength: float, seed: int, colour: bool
 ) -> None:
@@ -349,7 +349,7 @@ def test_levels_do_not_share_words_and_kinds_do_not_share_sentences() -> None:
 
 
 @given(st.integers(0, 100_000), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_sentences_are_whole_and_repeatable(seed: int, wrong: bool) -> None:
     sample = sample_degradations(np.random.default_rng(seed))
     say = wrong_sentence if wrong else describe

@@ -95,7 +95,7 @@ RIG = Rig((0.01, -0.02, 0.01), (0.12, 0.03, -0.05))
 PIXELS = np.array([[100.0, 80], [900, 120], [640, 360], [200, 650], [1200, 600]])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rig=rigs, near_m=st.floats(2, 10), ratio=st.floats(1.2, 20), share=st.floats(0, 1))
 def test_two_maps_give_that_of_any_distance_between_exactly(rig, near_m, ratio, share):
     """Also where the cameras lie one behind the other, and for planes that are tilted alike."""
@@ -106,7 +106,7 @@ def test_two_maps_give_that_of_any_distance_between_exactly(rig, near_m, ratio, 
     assert got.distance_m == pytest.approx(distance_m)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rig=rigs, beyond=st.floats(0, 1))
 def test_beyond_the_outermost_maps_it_goes_on_exactly_as_far_as_the_limits(rig, beyond):
     near_m, far_m = 4.0, 10.0
@@ -193,7 +193,7 @@ def test_another_map_is_added_or_takes_the_place_of_one_of_the_same_distance():
     np.testing.assert_allclose(small.homography[0, 0], 0.5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     distances_m=st.lists(st.floats(0.5, 500), min_size=1, max_size=5),
     chosen_m=st.floats(0.5, 500),

@@ -34,7 +34,7 @@ def textured(seed: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.clip(waves + rng.normal(0, 4, waves.shape), 0, 255).astype(np.uint8)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(16, 90), st.integers(16, 90), st.integers(0, 99))
 def test_any_size(engine: OpenVinoEngine, height: int, width: int, seed: int):
     infrared, visible = textured(seed, height, width), textured(seed + 1, height, width)

@@ -70,7 +70,7 @@ def test_noise_is_the_population_deviation_over_each_window():
 
 
 @given(st.integers(0, 2**31), st.integers(2, 20), st.floats(0, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_copies_never_exceed_the_sources(seed, frames, deviation):
     infrared, visible = noisy(seed, frames, deviation), noisy(seed + 1, frames, 1.0)
     report = measure(infrared, visible, infrared=infrared, visible=visible)

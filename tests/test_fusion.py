@@ -317,7 +317,7 @@ def counts(seed: int, low: int, span: int) -> NDArray[np.uint16]:
     return (low + np.random.default_rng(seed).integers(0, span, (24, 32))).astype(np.uint16)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from(["auto", "none", "linear", "plateau"]),
     st.integers(0, 60_000),
@@ -385,19 +385,20 @@ class NoisyEngine(ShowEngine):
 )
 def test_noise_is_reduced_where_nothing_moves(settings: dict[str, Any], calmer: bool):
     steps = stage(NoisyEngine(), **settings)
-    lumas = [steps.fuse(coloured_pair(number * 40_000_000), number).luma.astype(float) for number in range(12)]
-    spread = np.std(np.stack(lumas[4:]), axis=0).mean()
-    assert (spread < 3.5) == calmer
+    lumas = [steps.fuse(coloured_pair(number * 40_000_000), number).luma.astype(float) for number in range(48)]
+    # A memory of 12 frames goes by before the mean is calm itself. The noise given has 6.1; half is kept, detail raised.
+    spread = np.std(np.stack(lumas[24:]), axis=0).mean()
+    assert (spread < 4) == calmer
 
 
 def test_noise_reduction_starts_anew_after_a_gap_and_after_one_camera_was_gone():
     steps = stage(NoisyEngine())
-    for number in range(6):
+    for number in range(36):
         steps.fuse(coloured_pair(number * 40_000_000), number)
-    calm = steps.fuse(coloured_pair(240_000_000), 6).luma.std()
-    steps.fuse(replace(coloured_pair(280_000_000), infrared=None, degraded="infrared_missing"), 7)
-    fresh = steps.fuse(coloured_pair(320_000_000), 8).luma.std()
-    for number in range(9, 15):
+    calm = steps.fuse(coloured_pair(36 * 40_000_000), 36).luma.std()
+    steps.fuse(replace(coloured_pair(37 * 40_000_000), infrared=None, degraded="infrared_missing"), 37)
+    fresh = steps.fuse(coloured_pair(38 * 40_000_000), 38).luma.std()
+    for number in range(39, 45):
         steps.fuse(coloured_pair(number * 40_000_000), number)
-    late = steps.fuse(coloured_pair(90_000_000_000), 15).luma.std()
+    late = steps.fuse(coloured_pair(90_000_000_000), 45).luma.std()
     assert calm < 4 < min(fresh, late)

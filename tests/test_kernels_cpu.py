@@ -20,6 +20,7 @@ from kernels import reference
 from kernels.agc import histogram
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import coverage_mask, fill_uncovered
+from kernels.detail import GAIN, raise_detail
 from kernels.level import PARTS, shift_by
 from kernels.levels import (
     FULL_TO_LIMITED_CHROMA,
@@ -33,7 +34,7 @@ from kernels.levels import (
 from kernels.palette import PALETTES, colourise, palette_tables
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import axis_weights, resize
-from kernels.steady import SLOW, steady
+from kernels.steady import EDGE, SLOW, steady
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -274,15 +275,34 @@ def test_chroma_gain_agrees(shape: tuple[int, int], gain_shape: tuple[int, int],
 
 
 @given(shapes, seeds, layouts)
+def test_raise_detail_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
+    plane = noise(np.random.default_rng(seed), shape)
+    out = np.empty(shape, np.uint16)
+    raise_detail(laid_out(plane, layout), out)
+    assert np.array_equal(out, reference.raise_detail(plane))
+
+
+def test_detail_is_raised_and_what_is_flat_stays() -> None:
+    levels = np.tile(np.arange(60, 188, dtype=np.uint8), (30, 1))
+    levels[15, 64] += 40
+    out = np.empty(levels.shape, np.uint16)
+    raise_detail(levels, out)
+    more = out / PARTS - levels
+    assert more[15, 64] == pytest.approx(GAIN * 40 * 24 / 25, abs=0.01)
+    assert (np.abs(more[:10, 2:-2]) < 0.01).all(), "a slope has no detail"
+
+
+@given(shapes, seeds, layouts)
 def test_steady_agrees(shape: tuple[int, int], seed: int, layout: str) -> None:
     rng = np.random.default_rng(seed)
-    fused, ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(4))
+    ir, vi, noise = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(3))
     last = (ir + noise % 3, np.roll(vi, 1, axis=1))
-    mean = rng.integers(0, 255 * PARTS, shape, dtype=np.uint16, endpoint=True)
-    expected = reference.steady(fused, (ir, vi), last, 0.6, mean)
+    levels, mean = (rng.integers(0, 255 * PARTS, shape, dtype=np.uint16, endpoint=True) for _ in range(2))
+    mean //= np.uint16(rng.choice([1, 30]))  # Not edges alone.
+    expected = reference.steady(levels, (ir, vi), last, 0.6, mean)
     out, parts = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    planes = [laid_out(plane, layout) for plane in (fused, ir, vi, *last)]
-    level = steady(planes[0], (planes[1], planes[2]), (planes[3], planes[4]), 0.6, mean, out, parts)
+    planes = [laid_out(plane, layout) for plane in (ir, vi, *last)]
+    level = steady(levels, (planes[0], planes[1]), (planes[2], planes[3]), 0.6, mean, out, parts)
     assert all(np.array_equal(*planes) for planes in zip((mean, out, parts), expected, strict=True))
     assert level == pytest.approx(values_of(out, parts).mean(), abs=1e-9)
 
@@ -303,6 +323,11 @@ def values_of(out: np.ndarray, parts: np.ndarray) -> np.ndarray:
     return out + parts / PARTS - 0.5
 
 
+def as_levels(picture: np.ndarray) -> np.ndarray:
+    """A picture of uint8 in 256ths of a grey level."""
+    return picture.astype(np.uint16) * np.uint16(PARTS)
+
+
 def split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values in 0..255 as a picture and its parts of a level."""
     both = np.floor(values * PARTS).astype(np.uint16) + np.uint16(PARTS // 2)
@@ -314,8 +339,9 @@ def test_steady_holds_the_largest_changes() -> None:
     black, white = np.zeros((9, 40), np.uint8), np.full((9, 40), 255, np.uint8)
     for now, last in ((white, black), (black, white)):
         mean, out = np.full(black.shape, 128 * PARTS, np.uint16), np.empty_like(black)
-        _, expected, _ = reference.steady(now, (now, now), (last, last), 0.6, mean)
-        steady(now, (now, now), (last, last), 0.6, mean, out, np.empty_like(out))
+        levels = as_levels(now)
+        _, expected, _ = reference.steady(levels, (now, now), (last, last), 0.6, mean)
+        steady(levels, (now, now), (last, last), 0.6, mean, out, np.empty_like(out))
         assert np.array_equal(out, expected) and np.array_equal(out, now)
 
 
@@ -325,27 +351,40 @@ def test_steady_calms_noise_where_nothing_moves_and_shows_at_once_what_does() ->
     mean = np.full(ir.shape, 100 * PARTS, np.uint16)
     out, parts, spread = np.empty_like(ir), np.empty_like(ir), []
     for _ in range(80):
-        steady((100 + rng.integers(-9, 10, ir.shape)).astype(np.uint8), (ir, vi), (ir, vi), 0.3, mean, out, parts)
+        steady(as_levels(100 + rng.integers(-9, 10, ir.shape)), (ir, vi), (ir, vi), 0.3, mean, out, parts)
         spread.append(float(values_of(out, parts).std()))
-    # What is kept, and the mean's own noise, 20 %, of which the new picture is a part.
-    assert 0.36 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.4
+    # What is kept, the mean's own noise, 20 %, of which the new picture is a part, and what its edges let pass.
+    assert 0.36 < np.mean(spread[30:]) / np.std(np.arange(-9, 10)) < 0.42
     moved = vi.copy()
     moved[:, 30:] = 180
-    steady(moved, (ir, moved), (ir, vi), 0.3, mean, out, parts)
+    steady(as_levels(moved), (ir, moved), (ir, vi), 0.3, mean, out, parts)
     assert (out[:, 32:] == 180).all() and (np.abs(out[:, :25].astype(int) - 100) <= 5).all()
 
 
 @given(seeds, st.floats(0.001, 1))
 def test_steady_keeps_a_share_of_slow_noise_and_of_fast_noise_alike(seed: int, kept: float) -> None:
-    """What differs from the mean is made smaller by one factor, whatever its course in time."""
+    """What differs from the mean is made smaller by one factor, whatever its course in time, away from edges."""
     rng = np.random.default_rng(seed)
     fused, still = rng.integers(0, 256, (12, 20), dtype=np.uint8), np.full((12, 20), 90, np.uint8)
-    mean = rng.integers(0, 255 * PARTS, still.shape, dtype=np.uint16)
+    mean = np.full(still.shape, rng.integers(0, 255 * PARTS), np.uint16)
     out, parts = np.empty_like(still), np.empty_like(still)
-    steady(fused, (still, still), (still, still), kept, mean, out, parts)
+    steady(as_levels(fused), (still, still), (still, still), kept, mean, out, parts)
     levels = mean / PARTS
     # 1/256 is what mixing rounds by, 2.5/256 what shares in 65536ths do to a difference of 255 levels.
     np.testing.assert_allclose(values_of(out, parts) - levels, kept * (fused - levels), rtol=0, atol=3.5 / PARTS)
+
+
+@pytest.mark.parametrize(("kept", "freed_by"), [(1.0, EDGE), (0.5, 2 * EDGE), (0.1, 10 * EDGE)])
+def test_an_edge_keeps_more_of_what_changes(kept: float, freed_by: float) -> None:
+    """By half of what frees it, it keeps half of what others lose."""
+    still = np.full((12, 40), 90, np.uint8)
+    mean = np.full((12, 40), 50 * PARTS, np.uint16)
+    mean[:, 20:] += np.uint16(freed_by / 2 * PARTS)
+    levels, out, parts = mean + np.uint16(20 * PARTS), np.empty_like(still), np.empty_like(still)
+    steady(levels, (still, still), (still, still), kept, mean, out, parts)
+    share = (values_of(out, parts) - mean / PARTS) / (levels / PARTS - mean / PARTS)
+    np.testing.assert_allclose(share[:, 25:], kept, atol=0.01)
+    np.testing.assert_allclose(share[:, 19:21], (1 + kept) / 2, atol=0.01)
 
 
 @given(seeds, st.integers(0, 255), st.floats(0, 8))
@@ -357,7 +396,7 @@ def test_rounding_does_not_lead_the_mean_away(seed: int, level: int, sigma: floa
     out, parts = np.empty_like(still), np.empty_like(still)
     for _ in range(60):
         fused = np.clip(np.rint(level + sigma * rng.standard_normal(still.shape)), 0, 255).astype(np.uint8)
-        steady(fused, (still, still), (still, still), 0.3, mean, out, parts)
+        steady(as_levels(fused), (still, still), (still, still), 0.3, mean, out, parts)
         exact += SLOW * (fused - exact)
     assert abs((mean / PARTS - exact).mean()) < 0.05 and np.abs(mean / PARTS - exact).max() < 0.1
 
@@ -367,7 +406,7 @@ def test_a_picture_that_stays_is_shown_as_it_is(level: int, kept: float) -> None
     still = np.full((5, 20), level, np.uint8)
     mean, out, parts = still * np.uint16(PARTS), np.empty_like(still), np.empty_like(still)
     for _ in range(20):
-        shown = steady(still, (still, still), (still, still), kept, mean, out, parts)
+        shown = steady(as_levels(still), (still, still), (still, still), kept, mean, out, parts)
     assert np.array_equal(out, still) and shown == pytest.approx(level, abs=1.01 / PARTS)
 
 
@@ -440,7 +479,7 @@ def test_resize_is_that_of_opencv(target: tuple[int, int]) -> None:
 
 PLANE, TWO_LEVELS = np.zeros((4, 6), np.uint8), np.zeros(2, np.uint8)
 TURNED = np.zeros((6, 4), np.uint8).T
-TURNED_MEAN = np.zeros((6, 4), np.uint16).T
+LEVELS, TURNED_LEVELS = np.zeros((4, 6), np.uint16), np.zeros((6, 4), np.uint16).T
 
 
 @pytest.mark.parametrize(
@@ -456,11 +495,16 @@ TURNED_MEAN = np.zeros((6, 4), np.uint16).T
         (lambda: halve(PLANE, PLANE), r"out must have shape \(2, 3\)"),
         (lambda: histogram(np.zeros((0, 5), np.uint8)), "raw must be a 2-D array with pixels"),
         (
-            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_MEAN, PLANE.copy(), PLANE.copy()),
+            lambda: steady(LEVELS, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_LEVELS, PLANE.copy(), PLANE.copy()),
             "mean must be C-contiguous",
         ),
         (
-            lambda: steady(PLANE, (PLANE, PLANE), (PLANE, PLANE), 0.6, TURNED_MEAN.copy(), PLANE.copy(), TURNED),
+            lambda: steady(TURNED_LEVELS, (PLANE, PLANE), (PLANE, PLANE), 0.6, LEVELS, PLANE.copy(), PLANE.copy()),
+            "levels must be C-contiguous",
+        ),
+        (lambda: raise_detail(PLANE, TURNED_LEVELS), "out must be C-contiguous"),
+        (
+            lambda: steady(LEVELS, (PLANE, PLANE), (PLANE, PLANE), 0.6, LEVELS.copy(), PLANE.copy(), TURNED),
             "parts must be C-contiguous",
         ),
         (lambda: shift_by(1.0, PLANE.copy(), TURNED), "parts must be C-contiguous"),
@@ -502,10 +546,10 @@ def test_the_cpu_path_compiles_nothing_at_a_second_start_and_loads_no_cuda() -> 
     """This process has filled the cache: a fresh one must find every CPU kernel there."""
     script = """
 import sys
-from kernels import agc, chroma, coverage, level, levels, palette, projected, resize, scaled, steady
+from kernels import agc, chroma, coverage, detail, level, levels, palette, projected, resize, scaled, steady
 from numba.core.dispatcher import Dispatcher
 missed = []
-for module in (agc, chroma, coverage, level, levels, palette, projected, resize, scaled, steady):
+for module in (agc, chroma, coverage, detail, level, levels, palette, projected, resize, scaled, steady):
     for name, value in vars(module).items():
         if isinstance(value, Dispatcher) and value.nopython_signatures and value.stats.cache_misses:
             missed.append(f"{module.__name__}.{name}")

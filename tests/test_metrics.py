@@ -60,7 +60,7 @@ def test_one_axis_each_counts_in_spatial_frequency():
 
 
 @given(pictures, pictures)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_mutual_information_of_a_copy_is_its_entropy_plus_what_the_sources_share(ir, vi):
     shared = METRICS["MI"](ir, vi, ir) - METRICS["EN"](ir, vi, ir)
     assert METRICS["MI"](ir, vi, vi) == pytest.approx(METRICS["EN"](ir, vi, vi) + shared, abs=1e-9)
@@ -82,7 +82,7 @@ def test_scd_of_a_plain_sum_is_2_and_of_a_copy_has_one_term_only():
 
 
 @given(pictures, pictures, pictures)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_scd_is_numpys_correlation(ir, vi, fused):
     assume(not np.array_equal(ir, fused) and not np.array_equal(vi, fused))
     a, b, f = (image.astype(float).ravel() for image in (ir, vi, fused))
@@ -91,7 +91,7 @@ def test_scd_is_numpys_correlation(ir, vi, fused):
 
 
 @given(pictures)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_identical_pictures_have_ssim_1_and_vif_1_for_each_source(image):
     assert METRICS["SSIM"](image, image, image) == pytest.approx(2.0, abs=1e-12)
     assert METRICS["SSIM_L1"](image, image, image) == pytest.approx(2.0, abs=1e-9)
@@ -133,7 +133,7 @@ def test_pictures_without_any_content_give_finite_values():
 
 
 @given(pictures, pictures, pictures)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_all_metrics_together_are_the_single_ones(ir, vi, fused):
     together = Scorer(ir, vi).score(fused)
     assert list(together) == list(METRICS)
@@ -142,7 +142,7 @@ def test_all_metrics_together_are_the_single_ones(ir, vi, fused):
 
 
 @given(pictures, pictures, pictures)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_swapping_the_sources_changes_nothing_but_the_halves_of_qabf(ir, vi, fused):
     one, other = Scorer(ir, vi).score(fused), Scorer(vi, ir).score(fused)
     other["Qabf_infrared"], other["Qabf_visible"] = other["Qabf_visible"], other["Qabf_infrared"]
@@ -151,7 +151,7 @@ def test_swapping_the_sources_changes_nothing_but_the_halves_of_qabf(ir, vi, fus
 
 
 @given(pictures, pictures, pictures)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_ranges(ir, vi, fused):
     limits = {"EN": (0, 8), "SD": (0, 127.5), "SF": (0, 361), "AG": (0, 255), "MI": (0, 16), "SCD": (-2, 2)}
     limits |= {"VIF": (0, math.inf), "SSIM": (-2, 2), "SSIM_L1": (-2, 2)}
@@ -164,7 +164,7 @@ def test_ranges(ir, vi, fused):
 
 
 @given(pictures, pictures, pictures)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_mirroring_all_three_changes_nothing(ir, vi, fused):
     # Not so VIF, which halves its scales from the upper left corner, nor Qabf, whose angles jump at the vertical.
     one, other = Scorer(ir, vi).score(fused), Scorer(ir[:, ::-1], vi[:, ::-1]).score(fused[:, ::-1])
@@ -173,7 +173,7 @@ def test_mirroring_all_three_changes_nothing(ir, vi, fused):
 
 
 @given(pictures, st.permutations(range(256)))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_renaming_levels_keeps_entropy_and_information(fused, names):
     renamed = np.array(names, np.uint8)[fused]
     ir, vi = picture(3), picture(4)
@@ -200,7 +200,7 @@ def test_too_small_pictures_are_refused_where_a_window_would_not_fit():
 
 
 @given(pictures, pictures)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_baselines_of_one_picture_twice_give_it_back(ir, vi):
     for name, fuse in BASELINES.items():
         assert np.array_equal(fuse(ir, ir), ir), name

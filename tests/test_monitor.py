@@ -43,7 +43,7 @@ def learnt(x: float = 0.0, y: float = 0.0) -> AlignmentWatch:
 shifts = st.tuples(st.floats(-4, 4), st.floats(-4, 4))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usual=shifts, telling=st.lists(st.booleans(), max_size=60), seed=st.integers(0, 10**6))
 def test_noise_and_blindness_are_never_a_knock(usual, telling, seed):
     watch = learnt(*usual)
@@ -54,7 +54,7 @@ def test_noise_and_blindness_are_never_a_knock(usual, telling, seed):
             assert state == "aligned"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(usual=shifts, turn=st.floats(0, 6.3), far=st.floats(AWAY_PX + 1, 40), seed=st.integers(0, 10**6))
 def test_a_lasting_displacement_is_a_knock_after_a_run_of_looks(usual, turn, far, seed):
     watch = learnt(*usual)
@@ -68,7 +68,7 @@ def test_a_lasting_displacement_is_a_knock_after_a_run_of_looks(usual, turn, far
     assert states == ["knocked"] * (RUN - 1) + ["aligned"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(places=st.lists(st.floats(-40, 40), min_size=1, max_size=40), seed=st.integers(0, 10**6))
 def test_displacements_that_disagree_are_no_knock(places, seed):
     """Smoke that drifts, a train that passes: every look something else."""

@@ -70,7 +70,7 @@ camera = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     leader=camera,
     partner=camera,
@@ -110,7 +110,7 @@ def test_offline_equals_brute_force(leader, partner, skew_ms, master, offset_ms)
     assert most <= 4
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rates=st.tuples(st.sampled_from([9.0, 25.0, 30.0]), st.sampled_from([9.0, 25.0, 30.0])),
     phase=st.floats(0, 1),
@@ -177,7 +177,7 @@ def test_a_camera_alone_offline():
     assert pairs == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(infrared=camera, visible=camera, rate=st.sampled_from([5.0, 12.5, 29.97, 60.0]))
 def test_ticks_are_even_and_take_the_nearest_of_each(infrared, visible, rate):
     _, pairs, most = run_offline(SyncConfig(master=rate, max_skew_ms=50.0), infrared, visible)
@@ -239,7 +239,7 @@ def run_live(config: SyncConfig, *cams: Cam, until_ns: int, step_ns: int = 5 * M
     return sync, out, most
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(rates=(9.0, 25.0), latency_ms=(0, 0), jitter=0.1, drop=0.1, seed=9, master="visible")
 @given(
     rates=st.tuples(st.sampled_from([9.0, 25.0, 30.0]), st.sampled_from([9.0, 25.0, 30.0])),

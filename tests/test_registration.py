@@ -27,7 +27,7 @@ maps = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(start=maps, end=maps, began_ns=st.integers(-(10**18), 10**18))
 def test_corners_go_straight_from_one_map_to_the_other_and_never_jump(start, end, began_ns):
     glide = Glide(start, end, SIZE, began_ns)
@@ -43,7 +43,7 @@ def test_corners_go_straight_from_one_map_to_the_other_and_never_jump(start, end
     np.testing.assert_allclose(steps.sum(axis=0), lengths, atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(start=maps, end=maps, away_ns=st.integers(1, 10**18))
 def test_outside_its_second_a_glide_is_at_its_end(start, end, away_ns):
     glide = Glide(start, end, SIZE, 5)

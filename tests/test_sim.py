@@ -135,7 +135,7 @@ def test_ticks_and_times_agree(tick: int, fps: str) -> None:
     assert schedule.next_tick(spec, "visible", time_ns + 1) == tick + 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(0.0, 0.95), st.integers(0, 1000))
 def test_dropout_is_the_share_asked_for(share: float, seed: int) -> None:
     spec = SimSpec("night-street", dropout=share, seed=seed)

@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from source_videos import HEIGHT_PX, WIDTH_PX, numbered_luma, picture, write_video
@@ -110,7 +110,6 @@ def test_rgb_luma_is_opencvs(pixel_format: str) -> None:
     assert np.array_equal(planes.luma, cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., 0])
 
 
-@settings(deadline=None)
 @given(rgb=rgb_pictures)
 def test_rgb_planes_against_opencv(rgb: np.ndarray) -> None:
     luma, chroma = planes_of_rgb(rgb, detect_grey=False)
@@ -123,7 +122,6 @@ def test_rgb_planes_against_opencv(rgb: np.ndarray) -> None:
     assert np.abs(np.stack([chroma.cr, chroma.cb], -1) - mean).max() <= 1.6
 
 
-@settings(deadline=None)
 @given(grey=arrays(np.uint8, (5, 7)))
 def test_grey_stored_as_rgb_is_found(grey: np.ndarray) -> None:
     rgb = np.repeat(grey[..., None], 3, axis=2)

@@ -47,7 +47,7 @@ def three(maps: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     return [side_by_side(maps[..., k * VALUES : (k + 1) * VALUES]).astype(np.float64) for k in range(3)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sides, sides, st.integers(0, 3), st.integers(0, 3), seeds)
 def test_pack_lumas(height: int, width: int, more_y: int, more_x: int, seed: int):
     infrared, visible = planes(seed, height, width)
@@ -59,7 +59,7 @@ def test_pack_lumas(height: int, width: int, more_y: int, more_x: int, seed: int
         np.testing.assert_allclose(out[..., index * PIXELS : (index + 1) * PIXELS], expected, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sides, sides, st.integers(0, 3), st.integers(0, 3), seeds, st.sampled_from([0.3, 1.0, 4.0]))
 def test_apply_maps(height: int, width: int, more_y: int, more_x: int, seed: int, strength: float):
     infrared, visible = planes(seed, height, width)
@@ -75,7 +75,7 @@ def test_apply_maps(height: int, width: int, more_y: int, more_x: int, seed: int
     assert np.abs(out - exact).max() <= 0.501
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sides, sides, seeds)
 def test_gains_of_one_give_a_source_back(height: int, width: int, seed: int):
     infrared, visible = planes(seed, height, width)
@@ -143,7 +143,7 @@ def enlarged(plane: NDArray[np.float64], times: int) -> NDArray[np.float64]:
     return cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sides, sides, st.integers(0, 2), st.integers(0, 2), seeds)
 def test_pack_lumas_halved(height: int, width: int, more_y: int, more_x: int, seed: int):
     infrared, visible = planes(seed, height, width)
@@ -156,7 +156,7 @@ def test_pack_lumas_halved(height: int, width: int, more_y: int, more_x: int, se
         np.testing.assert_allclose(out[..., index * PIXELS : (index + 1) * PIXELS], expected, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sides, sides, st.integers(0, 2), st.integers(0, 2), seeds)
 def test_apply_maps_doubled(height: int, width: int, more_y: int, more_x: int, seed: int):
     infrared, visible = planes(seed, height, width)

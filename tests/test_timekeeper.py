@@ -150,7 +150,7 @@ class Cameras:
         return out, sync
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rates_hz=st.tuples(st.sampled_from([9.0, 25.0, 30.0]), st.sampled_from([25.0, 30.0])),
     late_s=st.floats(-0.8, 0.8),
@@ -167,7 +167,7 @@ def test_pairing_goes_over_to_a_new_offset_without_a_jump(rates_hz, late_s):
     assert worst_s <= 0.55 / min(rates_hz) + 0.004
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(width=st.integers(64, 2000), height=st.integers(48, 1200), deep=st.booleans())
 def test_a_glimpse_shows_what_a_thumbnail_shows(width, height, deep):
     y, x = np.mgrid[0:height, 0:width]

@@ -33,7 +33,7 @@ def times_s(begin_s: float, seconds: float, rate_hz: float) -> np.ndarray:
     return begin_s + np.arange(round(seconds * rate_hz)) / rate_hz
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 10_000),
     offset_s=st.floats(-2, 2),
@@ -105,7 +105,7 @@ def test_lost_frames_do_no_harm():
     assert found.accepted and abs(found.offset_s + 0.6) < 1 / 60
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shift=st.integers(-60, 60), seed=st.integers(0, 1000))
 def test_correlation_peaks_where_one_motion_is_the_other_one_shifted(shift, seed):
     rng = np.random.default_rng(seed)
@@ -129,7 +129,7 @@ def test_views_are_moved_into_the_other_camera():
     np.testing.assert_allclose(half.pictures[0, 0, 32:], ramp[0, 0, :32], atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(width=st.integers(64, 200), height=st.integers(48, 150), deep=st.booleans())
 def test_a_thumbnail_keeps_the_mean_of_what_it_covers(width, height, deep):
     luma = np.random.default_rng(width).integers(0, 60_000 if deep else 256, (height, width))
@@ -147,7 +147,7 @@ def test_views_must_be_in_order():
     assert kept.pictures[:, 0, 0].tolist() == [0, 1, 4]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(slope=st.floats(-3e-4, 3e-4), level=st.floats(-2, 2), seed=st.integers(0, 1000))
 def test_the_line_holds_against_a_fifth_of_nonsense(slope, level, seed):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ def calibration(trim: Trim = NO_TRIM) -> Calibration:
     return Calibration(similarity((320, 256), SIZE, 2.1, 1.5, (12, -8)), (320, 256), SIZE, "points", trim=trim)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trim=trims, x=st.floats(0, 639), y=st.floats(0, 479), k=st.sampled_from([0.5, 1, 2, 3]))
 def test_a_trim_moves_what_infrared_shows_right_down_and_away_from_the_middle(trim, x, y, k):
     """At any size of the visible picture: a trim belongs to the size of the calibration."""
@@ -65,7 +65,7 @@ rotate_deg: 1.5
 """
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=trims, second=trims)
 def test_a_saved_trim_replaces_the_one_before_and_leaves_the_rest_as_it_is(tmp_path_factory, first, second):
     path = tmp_path_factory.mktemp("trim") / "calibration.yaml"

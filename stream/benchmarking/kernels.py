@@ -11,6 +11,7 @@ from kernels.agc import curve_to_lut, histogram, plateau_curve
 from kernels.blocks import FACTOR, PIXELS, VALUES, halved_size
 from kernels.chroma import apply_chroma_gain, halve
 from kernels.coverage import fill_uncovered
+from kernels.detail import raise_detail
 from kernels.halved import apply_maps_doubled, pack_lumas_halved
 from kernels.level import PARTS, mean_level, shift_by
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
@@ -55,6 +56,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
     maps_half = np.full((*fewer, 3 * VALUES), 0.3, np.float32)
     unrest = UnrestMeter()
     mean = luma.astype(np.uint16) * np.uint16(PARTS)
+    fused, levels = mean.copy(), np.empty_like(mean)
     parts = np.full_like(luma, PARTS // 2)
     gain = np.full((HEIGHT_PX // 16, WIDTH_PX // 16), 1.2, np.float32)
     return {
@@ -70,7 +72,8 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
         "pack_lumas_halved": lambda: pack_lumas_halved(luma, other, packed_half),
         "apply_maps_doubled": lambda: apply_maps_doubled(maps_half, luma, other, out),
-        "steady": lambda: steady(luma, (luma, other), (other, luma), 0.6, mean, out, parts),
+        "raise_detail": lambda: raise_detail(luma, levels),
+        "steady": lambda: steady(fused, (luma, other), (other, luma), 0.6, mean, out, parts),
         "mean_level": lambda: mean_level(luma),
         "shift_by": lambda: shift_by(0.4, out, parts),
         "unrest": lambda: unrest.push(luma, other, luma),
