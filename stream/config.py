@@ -141,7 +141,7 @@ class FusionConfig(StrictModel):
     chroma: ChromaMode = "natural"
     """``natural``: the visible camera's colours as corrected by the student; ``plain``: as the camera gives them."""
     noise_reduction: bool = True
-    """Calm the fused picture in time where neither camera sees anything move."""
+    """Raise the fused picture's finest detail, and calm its noise where neither camera sees anything move."""
     shutter: bool = True
     """Leave infrared out while it stands still because the thermal camera's shutter is closed."""
 

@@ -101,10 +101,11 @@ class FusionStage:
     ) -> None:
         """``visible_size``: width and height of the visible pictures where they are known before the first one, so
         that infrared frames that come before it already have the output's size. ``infrared_size``: of infrared's, to be
-        ready for them. ``chroma``: whether the student may correct colours. ``noise_reduction``: calm the fused
-        picture in time where both sources rest. ``shutter``: leave infrared out while it stands still because the
-        thermal camera's shutter is closed. ``stills``: the pictures have nothing to do with each other, so what the
-        student says of one is not smoothed by what it said of the last, nor is the picture.
+        ready for them. ``chroma``: whether the student may correct colours. ``noise_reduction``: raise the fused
+        picture's finest detail, and calm its noise in time where both sources rest. ``shutter``: leave infrared out
+        while it stands still because the thermal camera's shutter is closed. ``stills``: the pictures have nothing to
+        do with each other, so what the student says of one is not smoothed by what it said of the last, nor is the
+        picture.
         """
         self._engine = engine
         self._normalizer = Normalizer(normalize)

@@ -69,7 +69,7 @@ def test_engine_sees_registered_infrared_and_full_range_visible():
     limited = np.full((48, 64), 16, np.uint8)
     limited[:, 32:] = 235
     pair = FramePair(frame(ramp(32, 24)), frame(limited, chroma=100, color_range="limited"), capture_ns=7, skew_ns=3)
-    fused = stage(engine).fuse(pair, seq=5)
+    fused = stage(engine, noise_reduction=False).fuse(pair, seq=5)
     infrared, visible = engine.asked[0]
     assert infrared.shape == visible.shape == (48, 64)
     assert (visible[:, :32] == 0).all() and (visible[:, 32:] == 255).all()
@@ -386,7 +386,7 @@ class NoisyEngine(ShowEngine):
 def test_noise_is_reduced_where_nothing_moves(settings: dict[str, Any], calmer: bool):
     steps = stage(NoisyEngine(), **settings)
     lumas = [steps.fuse(coloured_pair(number * 40_000_000), number).luma.astype(float) for number in range(48)]
-    # A memory of 12 frames goes by before the mean is calm itself. The noise given has 6.1; half is kept, detail raised.
+    # A memory of 12 frames goes by before the mean is calm itself. The noise has 6.1; half is kept, detail raised.
     spread = np.std(np.stack(lumas[24:]), axis=0).mean()
     assert (spread < 4) == calmer
 
