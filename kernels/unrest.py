@@ -28,7 +28,7 @@ STATIC_RANGE = 9
 ENOUGH = 50
 """Resting pixels without which a window says nothing."""
 
-CALMER = 0.98
+CALMER = 0.975
 """The fused picture is to be a little calmer than its less steady source."""
 
 URGENCY = 1.3

@@ -34,6 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--student", default="stream", help="name of a shipped model, or an exported .xml (default stream)"
     )
     what.add_argument("--student-weights", type=Path, metavar="FILE", help="training weights, run in torch instead")
+    parser.add_argument(
+        "--precision", default="auto", help="the student's engine's, such as fp32 (default auto: by the CPU)"
+    )
     parser.add_argument("--teacher", type=Path, metavar="FILE", help="the teacher's training weights")
     parser.add_argument("--peers", type=Path, metavar="FILE", help="JSON with means of published methods")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
@@ -119,7 +122,8 @@ def _student(args: argparse.Namespace) -> tuple[Fuser, dict[str, str]]:
     from models.engines import load_engine
     from models.weights import weights_path
 
-    engine = load_engine(args.student, engine="auto", precision="auto", threads=0, throughput=args.workers > 1)
+    throughput = args.workers > 1
+    engine = load_engine(args.student, engine="auto", precision=args.precision, threads=0, throughput=throughput)
     weights = _named(weights_path(args.student, ".bin"))
     return EngineFuser(engine), {STUDENT: weights, "engine": engine.name, "precision": engine.precision}
 
