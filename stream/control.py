@@ -65,15 +65,23 @@ class ControlServer:
     def _run(self) -> None:
         socket = self._socket
         assert socket is not None
-        while not self._stopping.is_set():
-            if socket.poll(_POLL_MS):
-                socket.send(json.dumps(self._answer(socket.recv())).encode())
-
-    def _answer(self, request: bytes) -> dict[str, Any]:
         try:
-            command = json.loads(request)
-        except ValueError:
-            return {"ok": False, "error": "the command is not JSON"}
+            while not self._stopping.is_set():
+                if socket.poll(_POLL_MS):
+                    # All parts of it: what is left of a request would forbid the answer.
+                    socket.send(json.dumps(self._answer(socket.recv_multipart())).encode())
+        finally:
+            # Also after a defect of ours, which the thread ends with: the pictures go on.
+            if not self._stopping.is_set():
+                log.error("control %s: no more commands are taken: its thread has failed", self.endpoint)
+
+    def _answer(self, request: list[bytes]) -> dict[str, Any]:
+        if len(request) != 1:
+            return {"ok": False, "error": f"a command is one message part, got {len(request)}"}
+        try:
+            command = json.loads(request[0])
+        except (ValueError, RecursionError):
+            return {"ok": False, "error": "the command is not JSON, or too deeply nested"}
         if not isinstance(command, dict):
             return {"ok": False, "error": "the command must be a JSON object"}
         try:
