@@ -15,6 +15,7 @@ from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
 from stream.distance import MOST_M
 from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
+from stream.kernel_cache import need_kernel_cache
 from stream.startup import hold_garbage, one_thread_for_algebra, release_garbage
 
 log = logging.getLogger("nightglass")
@@ -35,6 +36,8 @@ _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 _RELEASES = ("convert", "live")
 """Commands that see to the search for garbage themselves, once they are ready."""
+
+_RUNS_KERNELS = ("convert", "live", "calibrate", "bench", "view")
 
 _INTERRUPTED = 128 + signal.SIGINT
 """What newer Typer gives for a KeyboardInterrupt, rather than raising Abort."""
@@ -57,6 +60,8 @@ def _common(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
+    if context.invoked_subcommand in _RUNS_KERNELS:
+        need_kernel_cache()
 
 
 @app.command()
