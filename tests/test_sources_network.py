@@ -264,6 +264,9 @@ def test_http_stream_of_jpegs_that_ends() -> None:
     assert read_number(frames[0].luma) == 5
     captures = [received.capture_ns for received in frames]
     assert captures == sorted(captures)
+    # FFmpeg's own stamps are made up.
+    assert {received.clock for received in frames} == {"arrival"}
+    assert {received.pts_s for received in frames} == {None}
 
 
 def test_what_is_no_video() -> None:
