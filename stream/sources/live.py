@@ -26,14 +26,15 @@ log = logging.getLogger("nightglass")
 class LiveInput:
     """What FFmpeg is to open. ``name``: the URL without secrets. ``format``: demuxer, None to find it.
 
-    ``options``: of demuxer and protocol. ``callback_timeout_s``: only for protocols without a time-out option.
+    ``options``: of demuxer and protocol. ``open_timeout_s``, ``read_timeout_s``: PyAV's, None: only FFmpeg's own.
     """
 
     url: str
     name: str
     format: str | None
     options: dict[str, str]
-    callback_timeout_s: float | None
+    open_timeout_s: float | None = None
+    read_timeout_s: float | None = None
 
 
 class LiveSource(ABC):
@@ -77,7 +78,7 @@ class LiveSource(ABC):
                 self._input.url,
                 format=self._input.format,
                 options=self._input.options,
-                timeout=self._input.callback_timeout_s,
+                timeout=(self._input.open_timeout_s, self._input.read_timeout_s),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explain(error, self._since_s(start_ns)) from None
