@@ -137,7 +137,9 @@ def view(
         Literal["fused", "infrared", "visible", "status"], typer.Option(help="Which of its streams.")
     ] = "fused",
     camera: Annotated[str | None, typer.Option(help="Which camera; the first one heard if not given.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds without a frame before giving up.", min=0.1)] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds without a frame before giving up.", min=0.1, max=86_400)
+    ] = 10.0,
     server_key: Annotated[str | None, typer.Option(help="CURVE: the publisher's public key, or a file.")] = None,
     client_key: Annotated[Path | None, typer.Option(help="CURVE: this viewer's secret key file.")] = None,
     control: Annotated[

@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from stream.endpoint import check_endpoint
 from stream.errors import NightglassError, SinkError, SourceError, UsageError
 
 log = logging.getLogger("nightglass")
@@ -93,6 +94,10 @@ class ControlServer:
 
 def send_command(endpoint: str, command: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     """Send one command and wait for the answer. Raises SourceError when none comes, UsageError where it is refused."""
+    try:
+        check_endpoint(endpoint)
+    except ValueError as error:
+        raise UsageError(f"{error}; give the endpoint as in control.endpoint") from None
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.REQ)
     try:
