@@ -15,6 +15,7 @@ from stream.clock import SystemClock
 from stream.config import Mode, NightglassConfig, Palette, SourceConfig, load_config
 from stream.distance import MOST_M
 from stream.errors import IncompleteRun, NightglassError, UnequalLengths, UsageError
+from stream.kernel_cache import need_kernel_cache
 from stream.startup import hold_garbage, one_thread_for_algebra, release_garbage
 
 log = logging.getLogger("nightglass")
@@ -35,6 +36,8 @@ _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.
 
 _RELEASES = ("convert", "live")
 """Commands that see to the search for garbage themselves, once they are ready."""
+
+_RUNS_KERNELS = ("convert", "live", "calibrate", "bench", "view")
 
 _INTERRUPTED = 128 + signal.SIGINT
 """What newer Typer gives for a KeyboardInterrupt, rather than raising Abort."""
@@ -57,6 +60,8 @@ def _common(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
+    if context.invoked_subcommand in _RUNS_KERNELS:
+        need_kernel_cache()
 
 
 @app.command()
@@ -132,7 +137,9 @@ def view(
         Literal["fused", "infrared", "visible", "status"], typer.Option(help="Which of its streams.")
     ] = "fused",
     camera: Annotated[str | None, typer.Option(help="Which camera; the first one heard if not given.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds without a frame before giving up.", min=0.1)] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds without a frame before giving up.", min=0.1, max=86_400)
+    ] = 10.0,
     server_key: Annotated[str | None, typer.Option(help="CURVE: the publisher's public key, or a file.")] = None,
     client_key: Annotated[Path | None, typer.Option(help="CURVE: this viewer's secret key file.")] = None,
     control: Annotated[

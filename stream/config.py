@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.engines import Resolution
 from stream.distance import MOST_M
+from stream.endpoint import check_endpoint
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
 
@@ -25,6 +26,8 @@ EncoderPreset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", 
 StreamName = Literal["fused", "infrared", "visible", "status"]
 
 PositiveMs = Annotated[float, Field(gt=0)]
+UpToADayS = Annotated[float, Field(gt=0, le=86_400)]
+"""What is waited for; beyond some centuries Python's waits fail."""
 
 
 class RetryConfig(StrictModel):
@@ -40,8 +43,8 @@ class SourceConfig(StrictModel):
 
     url: str
     transport: Literal["tcp", "udp"] = "tcp"
-    timeout_s: Annotated[float, Field(gt=0)] = 5.0
-    stalled_after_s: Annotated[float, Field(gt=0)] = 2.0
+    timeout_s: UpToADayS = 5.0
+    stalled_after_s: UpToADayS = 2.0
     policy: Policy | None = None
     """None: ``latest`` for live sources, ``block`` for recordings."""
     depth: Annotated[int, Field(ge=1, le=256)] = 8
@@ -113,6 +116,7 @@ class ControlConfig(StrictModel):
         parts = urlsplit(self.endpoint)
         if not (parts.scheme == "ipc" or (parts.scheme == "tcp" and _is_loopback(parts.netloc))):
             raise ValueError(f"endpoint {self.endpoint!r} must be tcp:// on the loopback (127.0.0.1), or ipc://")
+        check_endpoint(self.endpoint)
         return self
 
 
@@ -181,8 +185,8 @@ class ZeroMQConfig(StrictModel):
     streams: list[StreamName] = Field(default=["fused", "status"], min_length=1)
     format: Literal["jpeg", "i420", "gray8"] = "jpeg"
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 85
-    high_water_mark: Annotated[int, Field(ge=1)] = 2
-    status_interval_s: Annotated[float, Field(gt=0)] = 1.0
+    high_water_mark: Annotated[int, Field(ge=1, le=1_000_000)] = 2
+    status_interval_s: UpToADayS = 1.0
     curve: CurveConfig | None = None
     insecure: bool = False
 
@@ -196,6 +200,7 @@ class ZeroMQConfig(StrictModel):
                 f"endpoint {self.endpoint!r} is reachable from other machines: give 'curve' keys, "
                 "or set 'insecure: true' if the network is trusted"
             )
+        check_endpoint(self.endpoint)
         return self
 
 

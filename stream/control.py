@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from stream.endpoint import check_endpoint
 from stream.errors import NightglassError, SinkError, SourceError, UsageError
 
 log = logging.getLogger("nightglass")
@@ -65,15 +66,23 @@ class ControlServer:
     def _run(self) -> None:
         socket = self._socket
         assert socket is not None
-        while not self._stopping.is_set():
-            if socket.poll(_POLL_MS):
-                socket.send(json.dumps(self._answer(socket.recv())).encode())
-
-    def _answer(self, request: bytes) -> dict[str, Any]:
         try:
-            command = json.loads(request)
-        except ValueError:
-            return {"ok": False, "error": "the command is not JSON"}
+            while not self._stopping.is_set():
+                if socket.poll(_POLL_MS):
+                    # All parts of it: what is left of a request would forbid the answer.
+                    socket.send(json.dumps(self._answer(socket.recv_multipart())).encode())
+        finally:
+            # Also after a defect of ours, which the thread ends with: the pictures go on.
+            if not self._stopping.is_set():
+                log.error("control %s: no more commands are taken: its thread has failed", self.endpoint)
+
+    def _answer(self, request: list[bytes]) -> dict[str, Any]:
+        if len(request) != 1:
+            return {"ok": False, "error": f"a command is one message part, got {len(request)}"}
+        try:
+            command = json.loads(request[0])
+        except (ValueError, RecursionError):
+            return {"ok": False, "error": "the command is not JSON, or too deeply nested"}
         if not isinstance(command, dict):
             return {"ok": False, "error": "the command must be a JSON object"}
         try:
@@ -85,6 +94,10 @@ class ControlServer:
 
 def send_command(endpoint: str, command: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     """Send one command and wait for the answer. Raises SourceError when none comes, UsageError where it is refused."""
+    try:
+        check_endpoint(endpoint)
+    except ValueError as error:
+        raise UsageError(f"{error}; give the endpoint as in control.endpoint") from None
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.REQ)
     try:

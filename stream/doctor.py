@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.engines.processors import usable_processors
+from stream.kernel_cache import VARIABLE, kernel_cache
 
 Status = Literal["ok", "optional", "missing"]
 """``optional``: absent, and only an extra feature lacks it. ``missing``: the base does not work without it."""
@@ -81,7 +82,17 @@ class Report:
 
 def diagnose() -> Report:
     """Look at this machine and this Python environment. Takes about a second; raises nothing for what is missing."""
-    parts: list[Callable[[], list[Check]]] = [_python, _packages, _codecs, _openvino, _cpu, _gpu, _extras, _window]
+    parts: list[Callable[[], list[Check]]] = [
+        _python,
+        _packages,
+        _codecs,
+        _openvino,
+        _kernels,
+        _cpu,
+        _gpu,
+        _extras,
+        _window,
+    ]
     return Report(tuple(check for part in parts for check in part()))
 
 
@@ -139,6 +150,14 @@ def _openvino() -> list[Check]:
     if not any(device.startswith("CPU") for device in core.available_devices):
         checks.append(Check("openvino CPU", "missing", "no CPU device", _REINSTALL))
     return checks
+
+
+def _kernels() -> list[Check]:
+    folder = kernel_cache()
+    if folder is None:
+        advice = f"each start compiles kernels anew; set {VARIABLE} to a folder that can be written"
+        return [Check("compiled kernels", "optional", "no folder to keep them in", advice)]
+    return [Check("compiled kernels", "ok", f"kept in {folder}")]
 
 
 def _cpu() -> list[Check]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from stream.sources.redact import redact
+from stream.sources.redact import redact, redact_meant
 
 _SHOWN_PROBLEMS = 3
 _SHOWN_CHARS = 200
@@ -59,6 +59,8 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -96,7 +98,10 @@ def _got(value: Any) -> str:
     """The value at fault, shortened and without passwords; nothing for a whole section."""
     if value is None or isinstance(value, dict):
         return ""
-    return f" (got {repr(_redacted(value))[:_SHOWN_CHARS]})"
+    try:
+        return f" (got {repr(_redacted(value))[:_SHOWN_CHARS]})"
+    except RecursionError:  # an alias inside its own anchor
+        return " (got something that holds itself)"
 
 
 def _redacted(value: Any) -> Any:
@@ -115,7 +120,7 @@ def _key(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         or part in _model_at(location[:depth], model).model_fields
         or (problem["type"] == "extra_forbidden" and depth == len(location) - 1)
     ]
-    return ".".join(parts) or "(top level)"
+    return ".".join(map(redact_meant, parts)) or "(top level)"
 
 
 def _keys_at(location: tuple[int | str, ...], model: type[BaseModel]) -> str:

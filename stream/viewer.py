@@ -16,6 +16,7 @@ import numpy as np
 import zmq
 
 from stream.clock import Clock
+from stream.endpoint import check_endpoint
 from stream.errors import SourceError, UsageError
 from stream.frames import Chroma, Picture, chroma_size
 from stream.sinks.curve import read_public_key, read_secret_key
@@ -201,6 +202,10 @@ class _Receiver:
         raise self._nothing_came()
 
     def _connect(self, prefix: bytes, *, conflate: bool) -> zmq.Socket[bytes]:
+        try:
+            check_endpoint(self._endpoint)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         socket = self._context.socket(zmq.SUB)
         try:
             socket.setsockopt(zmq.CONFLATE, int(conflate))

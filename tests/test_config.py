@@ -86,6 +86,13 @@ def test_accepted(text, key, value):
         ("outputs: {zeromq: {streams: []}}", ["'outputs.zeromq.streams'", "at least 1"]),
         ("outputs: {zeromq: {endpoint: 'tcp://0.0.0.0:5556'}}", ["'outputs.zeromq'", "curve", "insecure: true"]),
         ("outputs: {zeromq: {endpoint: 'udp://127.0.0.1:5'}}", ["'outputs.zeromq'", "tcp://, ipc:// or inproc://"]),
+        ("outputs: {zeromq: {endpoint: 'tcp://127.0.0.1:99999'}}", ["'outputs.zeromq'", "up to 65535", "'99999'"]),
+        ("outputs: {zeromq: {endpoint: 'tcp://127.0.0.1'}}", ["'outputs.zeromq'", "has no port"]),
+        ("control: {endpoint: 'tcp://127.0.0.1'}", ["'control'", "has no port"]),
+        ("outputs: {zeromq: {high_water_mark: 9999999999}}", ["'outputs.zeromq.high_water_mark'", "1000000"]),
+        ("outputs: {zeromq: {status_interval_s: 1.0e+300}}", ["'outputs.zeromq.status_interval_s'", "86400"]),
+        ("infrared: {url: x, timeout_s: 1.0e+300}", ["'infrared.timeout_s'", "86400"]),
+        ("infrared: &a [*a]", ["'infrared'", "holds itself"]),
         ("outputs: {zeromq: {curve: {server_secret_key: a, allowed_client_keys: []}}}", ["allowed_client_keys'"]),
         ("{a: 1, b: 2, c: 3, d: 4, e: 5}", ["'a'", "'b'", "'c'", "and 2 more"]),
         ("[a]", ["mapping of keys, got list"]),
@@ -99,6 +106,13 @@ def test_refused_naming_the_key_and_what_is_allowed(text, said):
     assert "literal" not in message and "constrained" not in message and "function-" not in message
 
 
+def test_a_file_that_is_nested_beyond_all_measure(tmp_path: Path):
+    path = tmp_path / "deep.yaml"
+    path.write_text("camera: " + "[" * 5000)
+    with pytest.raises(ConfigError, match=r"deep\.yaml: cannot read the configuration: nested too deeply"):
+        load_config(path)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -108,6 +122,7 @@ def test_refused_naming_the_key_and_what_is_allowed(text, said):
         "infrared: {url: 'rtsp://admin:s3cret@host/x', depth: 0}",
         "infrared: {url: x, policy: 'srt://host:9000?passphrase=s3cret'}",
         "camera: 'rtsp://admin:s3cret@host/x'",
+        "infrared: {'rtsp://admin:s3cret@host/x': }",
     ],
 )
 def test_passwords_never_appear_in_errors(text):

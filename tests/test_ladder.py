@@ -108,3 +108,48 @@ def test_frames_without_stamps_go_by_arrival_and_nothing_is_known_before_the_fir
         ladder.stamp(3)
     ladder.arrived(None, UNIX_NS)
     assert ladder.stamp(None) == (UNIX_NS, "arrival") and ladder.stamp(5) == (UNIX_NS, "arrival")
+
+
+def fed(
+    ladder: Ladder, stamp_per_s: float, seconds: int, *, pts_ns: int, arrival_ns: int
+) -> tuple[int, int, list[int]]:
+    """Frames that arrive 40 ms apart and are stamped at another pace; the newest stamp and arrival, the ages in ms."""
+    ages_ms = []
+    for _ in range(seconds * 25):
+        pts_ns, arrival_ns = pts_ns + round(stamp_per_s * PERIOD_NS), arrival_ns + PERIOD_NS
+        ladder.arrived(pts_ns, arrival_ns)
+        capture_ns, _ = ladder.stamp(pts_ns)
+        ages_ms.append((arrival_ns - capture_ns) // MS)
+    return pts_ns, arrival_ns, ages_ms
+
+
+@pytest.mark.parametrize("stamp_per_s", [0.0, -2.0, 0.4, 0.7])
+def test_stamps_that_do_not_keep_pace_are_not_gone_by_until_they_do(stamp_per_s: float):
+    ladder = Ladder()
+    pts_ns, arrival_ns, _ = fed(ladder, 1.0, 5, pts_ns=0, arrival_ns=UNIX_NS)
+    pts_ns, arrival_ns, ages_ms = fed(ladder, stamp_per_s, 12, pts_ns=pts_ns, arrival_ns=arrival_ns)
+    assert not ladder.keeps_pace and ages_ms[-1] == 0
+    pts_ns, arrival_ns, ages_ms = fed(ladder, 1.0, 45, pts_ns=pts_ns, arrival_ns=arrival_ns)
+    assert ladder.keeps_pace and ladder.stamp(pts_ns)[1] == "rtp" and ages_ms[-1] == 0
+
+
+@pytest.mark.parametrize("stalled_s", [2, 8, 20])
+def test_a_stalled_network_is_no_wrong_stamp(stalled_s: int):
+    """What was held up comes at once, then all is as before: those frames too bear the moment they were taken at."""
+    ladder = Ladder()
+    pts_ns, arrival_ns, _ = fed(ladder, 1.0, 15, pts_ns=0, arrival_ns=UNIX_NS)
+    arrival_ns += stalled_s * S
+    for _ in range(stalled_s * 25):
+        pts_ns, arrival_ns = pts_ns + PERIOD_NS, arrival_ns + MS
+        ladder.arrived(pts_ns, arrival_ns)
+        assert ladder.stamp(pts_ns)[1] == "rtp"
+    assert ladder.keeps_pace
+    _, _, ages_ms = fed(ladder, 1.0, 15, pts_ns=pts_ns, arrival_ns=arrival_ns)
+    assert ladder.keeps_pace and len(set(ages_ms[-25:])) == 1
+
+
+def test_a_network_that_becomes_slower_once_is_gone_by():
+    ladder = Ladder()
+    pts_ns, arrival_ns, _ = fed(ladder, 1.0, 15, pts_ns=0, arrival_ns=UNIX_NS)
+    pts_ns, arrival_ns, ages_ms = fed(ladder, 1.0, 15, pts_ns=pts_ns, arrival_ns=arrival_ns + 700 * MS)
+    assert ladder.keeps_pace and ages_ms[0] == 700 and ages_ms[-1] == 0

@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import yaml
@@ -27,6 +28,7 @@ from stream.errors import SourceError
 from stream.frames import Frame, FusedFrame, Picture
 from stream.pipeline.reader import Reader
 from stream.pipeline.writer import Writer
+from stream.sinks.jpeg import JpegEncoder
 from stream.sources.base import StreamInfo
 from stream.stats import RunStats
 
@@ -103,9 +105,10 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, looped:
         seen = run.until(lambda _: any("free space" in line for line in run.err))
         last = seen[-1]["seq"]
         run.until(lambda one: one["seq"] > last + 15)
+        status = next(run.headers("status"))["status"]
         report = run.finish()
         told = sum("free space" in line for line in run.err)
-    assert list(report["lost_outputs"]) == ["record out.mkv"]
+    assert list(report["lost_outputs"]) == ["record out.mkv"] and status["lost_outputs"] == report["lost_outputs"]
     assert "free space" in report["lost_outputs"]["record out.mkv"]
     assert report["frames_out"] > last + 15
     assert told == 1
@@ -173,6 +176,51 @@ def test_stop_while_a_camera_is_still_being_waited_for(tmp_path: Path, looped: l
         done = command.done()
     assert done.code == 1
     assert f"udp://127.0.0.1:{port}: stopped before it was open" in done.error
+
+
+def test_a_recording_is_ended_before_a_silent_camera_is_waited_for(tmp_path: Path, looped: list[dict[str, Any]]):
+    """Whoever kills ``live`` while it waits for the camera finds a finished recording."""
+    silent, stop = threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_serve_jpegs, args=(server, silent, stop))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a"
+        camera = {"url": url, "timeout_s": 600, "stalled_after_s": 0.5}
+        try:
+            with LiveRun(tmp_path, camera, looped[1], outputs={"record": {"path": "out.mp4"}}) as run:
+                run.until(whole, 5)
+                silent.set()
+                wait_for(lambda: any("stalled" in line for line in run.err))
+                run.command.signal(signal.SIGTERM)
+                # The index at the end comes last; while it is written, a file has no count of frames.
+                wait_for(lambda: _frames(tmp_path / "out.mp4") > 0 or not run.command.alive)
+                waited = any("did not stop" in line for line in run.err)
+        finally:
+            stop.set()
+            thread.join()
+    assert not waited
+
+
+def _serve_jpegs(server: socket.socket, silent: threading.Event, stop: threading.Event) -> None:
+    """A camera's MJPEG over HTTP, which falls silent with the connection open."""
+    jpeg = JpegEncoder(80).encode(Picture(np.full((64, 96), 90, np.uint8), None))
+    part = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n"
+    client, _ = server.accept()
+    with client:
+        client.recv(4096)
+        client.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n")
+        while not silent.wait(0.04):
+            client.sendall(part)
+        stop.wait()
+
+
+def _frames(path: Path) -> int:
+    """How many frames the index of a finished MP4 tells of; 0 for one that is still being written."""
+    try:
+        with av.open(str(path)) as container:
+            return container.streams.video[0].frames
+    except av.InvalidDataError:  # nothing of it is on the disk yet
+        return 0
 
 
 @pytest.mark.rtsp

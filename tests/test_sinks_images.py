@@ -167,3 +167,16 @@ def test_a_full_disk_names_the_file_and_leaves_no_half_one(tmp_path: Path, monke
     with pytest.raises(SinkError, match=r"00000000\.png: No space left"):
         sink.write(scene(0), fused(scene(0), 0))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_live_run_replaces_no_picture_of_an_earlier_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "notes.png").touch()
+    for run in range(2):
+        folder = PngFolder(f"{tmp_path}/", live=True)
+        folder.open()
+        for seq in (0, 1, 4):
+            folder.write(scene(10 * run + seq), fused(scene(10 * run + seq), seq))
+    numbered = sorted(path.name for path in tmp_path.glob("0*.png"))
+    assert numbered == [f"{number:08d}.png" for number in (0, 1, 4, 5, 6, 9)]
+    np.testing.assert_array_equal(read_png(tmp_path / "00000005.png")[1], to_rgb(scene(10)))
+    assert "go on from 00000005" in caplog.text

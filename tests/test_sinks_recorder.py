@@ -255,6 +255,23 @@ def test_size_change_is_a_sink_error(tmp_path: Path) -> None:
     assert len(read(tmp_path / "a.mp4")) == 1
 
 
+def test_a_live_picture_that_changes_its_size_goes_on_in_another_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A camera that comes back with another resolution must not end the recording of the rest of the year."""
+    sizes = [(160, 120)] * 3 + [(80, 60)] * 4 + [(160, 120)] * 5
+    record(tmp_path / "a.mkv", [scene(seq, *size) for seq, size in enumerate(sizes)], live=True)
+    found = [read(path) for path in sorted(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
+    assert [(len(one), one[0].width, one[0].height) for one in found] == [(3, 160, 120), (4, 80, 60), (5, 160, 120)]
+    assert [one[0].time for one in found] == [0, 0, 0]
+    assert sum("changed from" in line for line in caplog.messages) == 2
+
+
+def test_a_name_that_is_too_long_is_refused_at_open(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="cannot write there: File name too long"):
+        Recorder(RecordConfig(path=str(tmp_path / f"{'x' * 300}.mkv")), rate_hz=25.0, live=True).open()
+
+
 def test_nothing_written_leaves_no_file(tmp_path: Path) -> None:
     record(tmp_path / "a.mp4", [])
     assert list(tmp_path.iterdir()) == []

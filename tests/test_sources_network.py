@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import pytest
+from rtsp_reports_only import ReportsOnly
 from rtsp_support import RtspServer
 from source_videos import HEIGHT_PX, WIDTH_PX, picture, read_number, write_h264
 
@@ -184,6 +185,13 @@ def test_silent_peer_ends_by_time_out(silent_port: int, scheme: str) -> None:
         take(f"{scheme}://127.0.0.1:{silent_port}/a", 1, timeout_s=0.5)
 
 
+def test_a_camera_that_sends_reports_but_no_picture_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's own time-out begins anew with each report."""
+    monkeypatch.setattr("stream.sources.network._OPEN_SLACK_S", 0.5)
+    with ReportsOnly() as camera, pytest.raises(SourceError, match=r"/hung: .*(nothing was received|no answer)"):
+        take(camera.url, 1, timeout_s=0.5)
+
+
 @pytest.mark.parametrize("scheme", ["udp", "rtp"])
 def test_no_sender_ends_by_time_out(scheme: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
@@ -264,6 +272,9 @@ def test_http_stream_of_jpegs_that_ends() -> None:
     assert read_number(frames[0].luma) == 5
     captures = [received.capture_ns for received in frames]
     assert captures == sorted(captures)
+    # FFmpeg's own stamps are made up.
+    assert {received.clock for received in frames} == {"arrival"}
+    assert {received.pts_s for received in frames} == {None}
 
 
 def test_what_is_no_video() -> None:

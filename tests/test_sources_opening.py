@@ -68,6 +68,13 @@ def test_unknown_scheme_names_no_password() -> None:
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["rtsp:/bob:geheim@host/a", "bob:geheim@host/a", "rtsp//bob:ge@heim@host/a"])
+def test_a_mistyped_url_names_no_password(url: str) -> None:
+    with pytest.raises(SourceError, match="no such file") as caught:
+        make(url)
+    assert "geheim" not in str(caught.value) and "heim" not in str(caught.value) and "host/a" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -120,10 +127,12 @@ def test_rtsp_options() -> None:
     assert tcp.options["rtsp_transport"] == "tcp" and "max_delay" not in tcp.options
 
 
-def test_only_rtp_needs_the_callback() -> None:
-    assert network_input(SourceConfig(url="rtp://h:5000", timeout_s=3.0)).callback_timeout_s == 3.0
+def test_only_rtp_needs_the_callback_for_reading() -> None:
+    rtp = network_input(SourceConfig(url="rtp://h:5000", timeout_s=3.0))
+    assert (rtp.open_timeout_s, rtp.read_timeout_s) == (3.0, 3.0)
     for scheme in ("rtsp", "srt", "udp", "tcp", "http"):
-        assert network_input(SourceConfig(url=f"{scheme}://h:5000")).callback_timeout_s is None
+        other = network_input(SourceConfig(url=f"{scheme}://h:5000", timeout_s=3.0))
+        assert other.read_timeout_s is None and other.open_timeout_s is not None and other.open_timeout_s > 3.0
 
 
 def test_device_options() -> None:

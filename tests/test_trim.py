@@ -183,8 +183,17 @@ def test_commands_over_a_socket():
         context = zmq.Context()
         socket = context.socket(zmq.REQ)
         socket.connect(server.endpoint)
-        for request, said in ((b"\xff{", "not JSON"), (b"[1]", "must be a JSON object")):
-            socket.send(request)
+        trim = b'{"command": "trim", "%s": %s}'
+        for request, said in (
+            ([b"\xff{"], "not JSON"),
+            ([b"[1]"], "must be a JSON object"),
+            ([b"[" * 4000], "nested"),
+            ([b'{"command": "trim"}'] * 2, "one message part"),
+            ([trim % (b"shift_x_px", b"1" + b"0" * 3000)], "'shift_x_px' must be a number, not 1000"),
+            ([trim % (b"distance_m", b"NaN")], "'distance_m' must be a number, not NaN"),
+        ):
+            socket.send_multipart(request)
+            assert socket.poll(10_000), "no answer: the server's thread has ended"
             assert said in socket.recv_json()["error"]
         context.destroy(linger=0)
         assert send_command(server.endpoint, {"command": "recalibrate"}, 10)["ok"]

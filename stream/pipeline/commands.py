@@ -5,6 +5,8 @@ Commands come from the control thread, are carried out by the fusing thread betw
 
 from __future__ import annotations
 
+import json
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from stream.trim import Trim
 
 _TRIM_KEYS = ("shift_x_px", "shift_y_px", "scale")
 _DISTANCE_KEY = "distance_m"
+_SHOWN_CHARS = 40
 
 
 class LiveCommands:
@@ -89,9 +92,8 @@ class LiveCommands:
         if unknown:
             raise UsageError(f"unknown key {min(unknown)!r}; a trim has {', '.join(numbers)}, save")
         for key in numbers:
-            value = command.get(key, 0.0)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise UsageError(f"key '{key}' must be a number, got {value!r}")
+            if key in command and not _is_number(command[key]):
+                raise UsageError(f"key '{key}' must be a number, not {_short(command[key])}")
         if not isinstance(command.get("save", False), bool):
             raise UsageError("key 'save' must be true or false")
         with self._lock:
@@ -139,3 +141,15 @@ class LiveCommands:
         else:
             save_calibration(self._path, now)
         return str(self._path)
+
+
+def _is_number(value: Any) -> bool:
+    """JSON as Python reads it has NaN, infinity, and whole numbers that are too large for any float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

@@ -49,6 +49,9 @@ _MOST_UNSEEN = 8
 """Frames that may wait for a moment without work before the timekeeper looks at them."""
 
 _TICK_S = 0.005
+_STOP_WITHIN_S = 5.0
+"""All cameras together. A container is given ten seconds to end, then it is killed."""
+
 _OPEN_SLACK_S = 10.0
 _LOCAL_OPEN_S = 120.0
 """Recordings and the simulator wait for no network, but a busy machine may take its time to draw a scene."""
@@ -72,6 +75,7 @@ class Live:
         self._began_ns = 0
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
+        self._writers: list[Writer] = []
         self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
@@ -92,6 +96,7 @@ class Live:
             "sources": dict(self._states),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
+            "lost_outputs": self._lost_outputs(),
         }
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -108,7 +113,7 @@ class Live:
         )
         control = None if config.control is None else ControlServer(config.control.endpoint, commands.handle)
         engine: Engine | None = None
-        writers: list[Writer] = []
+        writers = self._writers
         try:
             readers = self._readers = {role: self._reader(role) for role in self._sources}
             for reader in readers.values():
@@ -150,21 +155,27 @@ class Live:
                 control.stop()
             self._sources_stop.set()
             for reader in self._readers.values():
-                reader.stop()
+                reader.end()
+            # Before cameras that do not answer are waited for: whoever stops this may not wait so long.
             for writer in writers:
                 writer.finish()
+            last_ns = clock.monotonic_ns() + round(_STOP_WITHIN_S * 1e9)
+            for reader in self._readers.values():
+                reader.stop(max(0.0, (last_ns - clock.monotonic_ns()) / 1e9))
             self._monitor.stop()
             self._timekeeper.stop()
             if engine is not None:
                 engine.close()
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
-        lost = {writer.sink.name: str(writer.failed) for writer in writers if writer.failed}
         return build_report(stats, elapsed_s, engine, sync.counters) | {
-            "lost_outputs": lost,
+            "lost_outputs": self._lost_outputs(),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
         }
+
+    def _lost_outputs(self) -> dict[str, str]:
+        return {writer.sink.name: str(writer.failed) for writer in self._writers if writer.failed}
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]

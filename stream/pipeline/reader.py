@@ -77,14 +77,18 @@ class Reader:
         """How often the source has been connected again so far; 0 for one that cannot be."""
         return getattr(self.source, "reconnects", 0)
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Close the buffer, which ends the thread at its next frame, and wait for it."""
+    def end(self) -> None:
+        """Close the buffer, which ends the thread at its next frame."""
         self.buffer.close()
         self._begun.set()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End it, and wait for the thread, which a silent camera may hold up for its own time-out."""
+        self.end()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.warning("%s: the source did not stop within %.0f s", self.source.name, timeout_s)
+            log.warning("%s: the source did not stop in time; it is left behind", self.source.name)
 
     def _run(self) -> None:
         ended_by: BaseException | None = None

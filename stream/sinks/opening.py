@@ -30,7 +30,7 @@ def open_sinks(
         if outputs.record.path.endswith("/"):
             from stream.sinks.pngfolder import PngFolder
 
-            sinks.append(PngFolder(outputs.record.path))
+            sinks.append(PngFolder(outputs.record.path, live=live))
         else:
             from stream.sinks.recorder import Recorder
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,20 +16,27 @@ from stream.errors import SinkError
 from stream.frames import FusedFrame, Picture
 from stream.sinks.rgb import to_rgb
 
+_log = logging.getLogger("nightglass")
+
+_NUMBER = re.compile(r"[0-9]{8,}")
+
 
 class PngFolder:
     """A Sink that writes ``FusedFrame.name``'s stem (else the eight-digit ``seq``) + ``.png`` into a folder.
 
+    A ``live`` recording never replaces what is there: its numbers then go on after the largest one in the folder.
     Colour pictures become RGB, pictures without chroma 8-bit grey. Sizes may change from picture to picture.
     The folder is made if it is missing, its parent is not.
     """
 
     stage = "encode"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, live: bool = False) -> None:
         self.name = f"record {path}"
         self.frames_written = 0
         self._folder = Path(path)
+        self._live = live
+        self._first = 0
         self._written: dict[str, str] = {}
         self._encoder = _PngEncoder()
 
@@ -41,16 +50,15 @@ class PngFolder:
             raise SinkError(f"{self.name}: this is a file; name a folder, or a path ending in .mp4 or .mkv") from None
         except OSError as error:
             raise SinkError(f"{self.name}: cannot make the folder: {error.strerror}; choose another place") from None
+        if self._live:
+            numbers = [int(path.stem) for path in self._folder.glob("*.png") if _NUMBER.fullmatch(path.stem)]
+            self._first = max(numbers, default=-1) + 1
+            if self._first:
+                _log.warning("%s: pictures are there already, numbers go on from %08d", self.name, self._first)
 
     def write(self, picture: Picture, fused: FusedFrame) -> None:
         """Write one file. Raises SinkError when it cannot be written or would replace another one of this run."""
-        stem = f"{fused.seq:08d}" if fused.name is None else Path(fused.name).stem
-        origin = fused.name or f"frame {fused.seq}"
-        if stem in self._written:
-            raise SinkError(
-                f"{self.name}: {origin} and {self._written[stem]} would both be {stem}.png; rename one of the inputs"
-            )
-        self._written[stem] = origin
+        stem = f"{self._first + fused.seq:08d}" if fused.name is None else self._own_stem(fused.name)
         path = self._folder / f"{stem}.png"
         data = self._encoder.encode(picture.luma if picture.chroma is None else to_rgb(picture))
         try:
@@ -61,6 +69,16 @@ class PngFolder:
                 f"{self.name}: cannot write {path}: {error.strerror}; check the disk's free space"
             ) from None
         self.frames_written += 1
+
+    def _own_stem(self, name: str) -> str:
+        """The stem of a name that no other picture of this run had. Only names are kept: numbers grow for months."""
+        stem = Path(name).stem
+        if stem in self._written:
+            raise SinkError(
+                f"{self.name}: {name} and {self._written[stem]} would both be {stem}.png; rename one of the inputs"
+            )
+        self._written[stem] = name
+        return stem
 
     def close(self) -> None:
         """Nothing is left to do: every file is finished when it is written."""

@@ -22,6 +22,7 @@ class Recorder:
     With ``segment_s`` the files are called ``NAME-20240131T235959-123Z.mp4`` after the capture time of their first
     frame; each frame is in exactly one of them, and each starts with a key frame at time 0. A segment never
     replaces a file, and neither does a live recording: it takes such a name if ``path`` is there already.
+    A live picture that changes its size (a camera was set up anew) goes on in another file, with such a name.
     ``live``: encode without delay; otherwise the encoder may look ahead.
     """
 
@@ -53,31 +54,27 @@ class Recorder:
 
     def open(self) -> None:
         """Check that the folder takes a file. Raises SinkError."""
-        if self._path.is_dir():
-            raise SinkError(f"{self.name}: this is a folder; name a file, or end the path in / for a folder of PNG")
-        if not self._path.parent.is_dir():
-            raise SinkError(f"{self.name}: folder {self._path.parent} does not exist; create it first")
         try:
+            if self._path.is_dir():
+                raise SinkError(f"{self.name}: this is a folder; name a file, or end the path in / for a folder of PNG")
+            if not self._path.parent.is_dir():
+                raise SinkError(f"{self.name}: folder {self._path.parent} does not exist; create it first")
             with tempfile.TemporaryFile(dir=self._path.parent):
                 pass
             if self._path.exists():
                 with self._path.open("r+b"):
                     pass
         except OSError as error:
-            raise SinkError(f"{self.name}: cannot write there: {error.strerror}; choose another folder") from None
+            raise SinkError(f"{self.name}: cannot write there: {error.strerror}; choose another path") from None
 
     def write(self, picture: Picture, fused: FusedFrame) -> None:
-        """Record one picture. Raises SinkError when the file cannot be written or the picture's size has changed."""
+        """Record one picture.
+
+        Raises SinkError when the file cannot be written, or, if not live, the picture's size has changed.
+        """
         size = (picture.width, picture.height)
-        if self._size is None:
-            self._size = size
-            if (size[0] % 2 or size[1] % 2) and self._config.codec != "ffv1":
-                _log.warning("%s: odd size %dx%d, last row or column repeated to make it even", self.name, *size)
-        elif size != self._size:
-            raise SinkError(
-                f"{self.name}: the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}, "
-                "a recording has one size; write a folder of PNG (path ending in /) instead"
-            )
+        if size != self._size:
+            self._change_size(size)
         ticks = self._timeline.ticks(fused.capture_ns)
         if self._timeline.jumps > self._jumps_told:
             self._jumps_told = self._timeline.jumps
@@ -100,6 +97,19 @@ class Recorder:
     def close(self) -> None:
         """Finish the file. Raises SinkError if that fails; may be called twice."""
         self._finish()
+
+    def _change_size(self, size: tuple[int, int]) -> None:
+        if self._size is not None:
+            change = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
+            if not self._live:
+                raise SinkError(
+                    f"{self.name}: {change}, a recording has one size; write a folder of PNG (path ending in /) instead"
+                )
+            _log.warning("%s: %s: it goes on in another file", self.name, change)
+            self._finish()
+        self._size = size
+        if (size[0] % 2 or size[1] % 2) and self._config.codec != "ffv1":
+            _log.warning("%s: odd size %dx%d, last row or column repeated to make it even", self.name, *size)
 
     def _segment_is_full(self, ticks: int) -> bool:
         if self._file is None or self._config.segment_s is None:

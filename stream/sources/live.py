@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import av
+from av.format import Flags
 
 from stream.clock import Clock
 from stream.config import SourceConfig
@@ -25,14 +26,15 @@ log = logging.getLogger("nightglass")
 class LiveInput:
     """What FFmpeg is to open. ``name``: the URL without secrets. ``format``: demuxer, None to find it.
 
-    ``options``: of demuxer and protocol. ``callback_timeout_s``: only for protocols without a time-out option.
+    ``options``: of demuxer and protocol. ``open_timeout_s``, ``read_timeout_s``: PyAV's, None: only FFmpeg's own.
     """
 
     url: str
     name: str
     format: str | None
     options: dict[str, str]
-    callback_timeout_s: float | None
+    open_timeout_s: float | None = None
+    read_timeout_s: float | None = None
 
 
 class LiveSource(ABC):
@@ -40,7 +42,8 @@ class LiveSource(ABC):
 
     ``capture_ns`` is the moment by the sender's own clock, where it says what time it is (clock ``ntp``, see
     ``stream.sync.ladder``); else the frame's stamp plus the offset that arrivals show between the sender's stamps and
-    Unix time (clock ``rtp``), or the time of arrival where frames bear no stamp (clock ``arrival``).
+    Unix time (clock ``rtp``), or the time of arrival where frames bear no stamp, or one that cannot be (clock
+    ``arrival``).
     """
 
     def __init__(
@@ -58,7 +61,8 @@ class LiveSource(ABC):
         self._config = config
         self._clock = clock
         self._ladder = Ladder(role, common)
-        self._said_unbelievable = False
+        self._said_unbelievable = self._said_out_of_pace = False
+        self._stamped = True
         self._container: Any = None
         self._stream: Any = None
 
@@ -74,7 +78,7 @@ class LiveSource(ABC):
                 self._input.url,
                 format=self._input.format,
                 options=self._input.options,
-                timeout=self._input.callback_timeout_s,
+                timeout=(self._input.open_timeout_s, self._input.read_timeout_s),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explain(error, self._since_s(start_ns)) from None
@@ -84,6 +88,8 @@ class LiveSource(ABC):
         except SourceError:
             self.close()
             raise
+        # Formats without time stamps (JPEG over HTTP, bare H.264): FFmpeg makes some up, at 25 frames a second.
+        self._stamped = not self._container.format.flags & Flags.no_timestamps.value
         context = self._stream.codec_context
         context.thread_count = self._config.decoder_threads
         # Frame threads would hold back one frame each.
@@ -97,8 +103,7 @@ class LiveSource(ABC):
         seq = 0
         for packet in self._packets():
             arrival_ns = self._clock.now_ns()
-            stamp_ns = None if packet.pts is None else to_ns(packet.pts, packet.time_base)
-            ladder.arrived(stamp_ns, arrival_ns, sender_time_ns(packet))
+            ladder.arrived(self._stamp_ns(packet), arrival_ns, sender_time_ns(packet))
             self._say_if_unbelievable()
             try:
                 pictures = packet.decode()
@@ -110,7 +115,7 @@ class LiveSource(ABC):
                 raise self._explain(error, 0.0) from None
             for picture in pictures:
                 planes = reader.read(picture)
-                pts_ns = None if picture.pts is None else to_ns(picture.pts, picture.time_base)
+                pts_ns = self._stamp_ns(picture)
                 capture_ns, by = ladder.stamp(pts_ns)
                 yield Frame(
                     luma=planes.luma,
@@ -144,7 +149,18 @@ class LiveSource(ABC):
             if packet.size:
                 yield packet
 
+    def _stamp_ns(self, what: Any) -> int | None:
+        """The sender's stamp of a packet or picture, nanoseconds; None where it bears none."""
+        return to_ns(what.pts, what.time_base) if self._stamped and what.pts is not None else None
+
     def _say_if_unbelievable(self) -> None:
+        if not self._ladder.keeps_pace and not self._said_out_of_pace:
+            self._said_out_of_pace = True
+            log.warning(
+                "%s: its time stamps do not keep pace with time: frames are stamped by their arrival; check the frame "
+                "rate that the camera announces",
+                self.name,
+            )
         delay_s = self._ladder.unbelievable_s
         if delay_s is not None and not self._said_unbelievable:
             self._said_unbelievable = True

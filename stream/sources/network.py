@@ -18,6 +18,9 @@ from stream.sync.ladder import CommonRung
 
 log = logging.getLogger("nightglass")
 
+_OPEN_SLACK_S = 7.0
+"""Beyond ``timeout_s``: FFmpeg waits for a key frame to know the picture, which some cameras send every 5 s."""
+
 SCHEMES = ("rtsp", "rtsps", "rtp", "srt", "udp", "tcp", "http", "https")
 
 
@@ -45,7 +48,9 @@ def network_input(config: SourceConfig) -> LiveInput:
     scheme = config.url.partition("://")[0].lower()
     timeout_us = str(round(config.timeout_s * 1e6))
     options = {"fflags": "nobuffer"}
-    callback_timeout_s = None
+    # FFmpeg's own time-out begins anew with every byte: a camera that sends reports but no picture would never be given
+    # up. PyAV's does not, but its callback takes the GIL, so it is for opening only.
+    open_timeout_s, read_timeout_s = config.timeout_s + _OPEN_SLACK_S, None
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": config.transport, "timeout": timeout_us, "allowed_media_types": "video"}
         if config.transport == "udp":
@@ -54,16 +59,16 @@ def network_input(config: SourceConfig) -> LiveInput:
     elif scheme == "udp":
         options |= {"timeout": timeout_us, "fifo_size": "50000", "overrun_nonfatal": "1", "buffer_size": "1048576"}
     elif scheme == "rtp":
-        # FFmpeg's RTP reader has no time-out of its own, so PyAV's must do although its callback takes the GIL.
+        # FFmpeg's RTP reader has no time-out of its own, so PyAV's must do for reading, too.
         options |= {"max_delay": "200000", "reorder_queue_size": "64"}
-        callback_timeout_s = config.timeout_s
+        open_timeout_s = read_timeout_s = config.timeout_s
     elif scheme == "srt":
         options |= {"timeout": timeout_us, "connect_timeout": str(round(config.timeout_s * 1e3))}
     elif scheme == "tcp":
         options |= {"timeout": timeout_us}
     else:
         options |= {"timeout": timeout_us, "rw_timeout": timeout_us}
-    return LiveInput(config.url, redact(config.url), None, options, callback_timeout_s)
+    return LiveInput(config.url, redact(config.url), None, options, open_timeout_s, read_timeout_s)
 
 
 def advice(error: Exception, timeout_s: float) -> str:

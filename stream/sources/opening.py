@@ -12,7 +12,7 @@ from stream.sources.file import FileSource
 from stream.sources.folder import FolderSource, is_image
 from stream.sources.network import SCHEMES, NetworkSource
 from stream.sources.pacing import CommonStart
-from stream.sources.redact import redact
+from stream.sources.redact import redact, redact_meant
 from stream.sources.v4l2 import V4L2Source, is_video_device
 from stream.sync.ladder import CommonRung
 
@@ -50,7 +50,7 @@ def open_source(
     if url and path.exists():
         return FileSource(path, config, clock, start)
     raise SourceError(
-        f"no such file {url!r}; a source is a video file, a folder of images, a URL such as rtsp://..., "
+        f"no such file {redact_meant(url)!r}; a source is a video file, a folder of images, a URL such as rtsp://..., "
         "a device /dev/videoN, or sim:NAME"
     )
 

@@ -28,3 +28,14 @@ def redact(url: str) -> str:
     if at and colon:
         rest = f"{user}:***@{after}"
     return match["scheme"] + _SECRET.sub(r"\g<key>***", rest)
+
+
+def redact_meant(text: str) -> str:
+    """The same of text that was perhaps meant as a URL, for messages that say it is none: ``rtsp:/user:secret@host``
+    becomes ``rtsp:***@host``.
+    """
+    if "://" in text:
+        return redact(text)
+    before, at, after = text.rpartition("@")
+    first, colon, _ = before.partition(":")
+    return redact(f"{first}:***@{after}" if at and colon else text)

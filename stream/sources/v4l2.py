@@ -48,4 +48,4 @@ def v4l2_input(config: SourceConfig) -> LiveInput:
         options["video_size"] = f"{config.width}x{config.height}"
     if config.rate_hz is not None:
         options["framerate"] = f"{config.rate_hz:g}"
-    return LiveInput(config.url, config.url, "v4l2", options, None)
+    return LiveInput(config.url, config.url, "v4l2", options)

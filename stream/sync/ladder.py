@@ -11,6 +11,7 @@ from typing import Literal
 
 from stream.sources.base import Role
 from stream.sync.offset import OffsetEstimator
+from stream.sync.pace import PaceWatch
 from stream.sync.slew import Slew
 
 LATEST_S, EARLIEST_S = 2.0, 0.1
@@ -19,6 +20,9 @@ set is years off, and one that is some seconds off is of no use for pairing eith
 
 THERE_NS, AWAY_NS = 1_000_000, 100_000_000
 """So near to the sender's time stamps count as its own; so far from it, because it was set, they do not any more."""
+
+RECENT_NS = 1_000_000_000
+"""Once stamps have fallen behind, only arrivals since so long say what they mean."""
 
 
 class CommonRung:
@@ -48,6 +52,7 @@ class Ladder:
         self._role: Role = role
         self._common = common or CommonRung(frozenset({role}))
         self._arrivals = OffsetEstimator()
+        self._pace = PaceWatch()
         self._sender_ns: int | None = None
         self._slew: Slew | None = None
         self._on: Literal["ntp", "rtp", "between"] = "rtp"
@@ -66,11 +71,20 @@ class Ladder:
         if self._arrivals.restarts != restarts:
             # The sender counts anew: what a stamp meant before means nothing now.
             self._sender_ns = self._slew = None
+            self._pace.restart()
+        behind_ns = arrival_ns - pts_ns - (self._arrivals.offset_ns or 0)
+        if self._pace.observe(behind_ns, arrival_ns):
+            self._arrivals.forget_before(arrival_ns - RECENT_NS)
         if sender_ns is not None:
             delay_s = (arrival_ns - sender_ns) / 1e9
             believed = -EARLIEST_S <= delay_s <= LATEST_S
             self._sender_ns = sender_ns - pts_ns if believed else None
             self.unbelievable_s = None if believed else delay_s
+
+    @property
+    def keeps_pace(self) -> bool:
+        """Whether the sender's stamps keep pace with time; where they do not, frames are stamped by their arrival."""
+        return self._pace.keeps_pace
 
     def stamp(self, pts_ns: int | None) -> tuple[int, Literal["ntp", "rtp", "arrival"]]:
         """Unix time of capture of the frame stamped ``pts_ns``, and which clock says so.
@@ -80,7 +94,10 @@ class Ladder:
         if self._arrival_ns is None:
             raise ValueError("no arrival has been observed yet")
         base_ns = self._arrivals.offset_ns
-        common = self._common.tell(self._role, self._sender_ns is not None)
+        common = self._common.tell(self._role, self._sender_ns is not None and self.keeps_pace)
+        if not self.keeps_pace:
+            self._slew = None
+            return self._held(self._arrival_ns, self._arrival_ns), "arrival"
         if pts_ns is None or base_ns is None:
             return self._held(self._arrival_ns, self._arrival_ns), "arrival"
         offset_ns = self._moved(self._sender_ns if common else None, base_ns, pts_ns)

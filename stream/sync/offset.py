@@ -55,6 +55,11 @@ class OffsetEstimator:
         while self._minima[0][0] < arrival_ns - self._window_ns:
             self._minima.popleft()
 
+    def forget_before(self, arrival_ns: int) -> None:
+        """Go by what arrived from ``arrival_ns`` on (the newest at least)."""
+        while len(self._minima) > 1 and self._minima[0][0] < arrival_ns:
+            self._minima.popleft()
+
     def capture_ns(self, pts_ns: int | None) -> int:
         """Unix time of capture of the frame stamped ``pts_ns``; without a stamp, the newest arrival.
 
