@@ -32,6 +32,19 @@ class Target:
     distance_m: float | None = None
     add: bool = False
 
+    def picture_path(self) -> Path:
+        """Where the picture to check it by goes."""
+        return self.path.with_suffix(".png")
+
+    def check(self) -> None:
+        """Raises CalibrationError where nothing can be written, before half a minute of footage is taken for it."""
+        if self.path.suffix.lower() == ".png":
+            raise CalibrationError(f"{self.path}: a picture to check it by goes there; give an --output in .yaml")
+        if self.path.is_dir():
+            raise CalibrationError(f"{self.path} is a folder; give an --output in .yaml")
+        if not self.path.absolute().parent.is_dir():
+            raise CalibrationError(f"{self.path}: folder {self.path.parent} does not exist; create it first")
+
     def present(self) -> Calibration | None:
         """What is to be added to. Raises CalibrationError where that cannot be."""
         if not self.add:
@@ -78,8 +91,6 @@ def calibrate_by_hand(infrared: str, visible: str, points: Path, target: Target,
     present, output = target.present(), target.path
     calibration = load_calibration(points)
     matrix_for(calibration, _size(infrared, "infrared", clock), _size(visible, "visible", clock))
-    if output.resolve() == points.resolve():
-        raise CalibrationError(f"{output}: would overwrite the points it is made from; give another --output")
     more = target.save(calibration, present)
     residual = "" if calibration.residual_px is None else f", residual {calibration.residual_px:.2f} infrared pixels"
     return [f"{output}: from points measured by hand{residual}", *more]
@@ -101,6 +112,7 @@ def calibrate_from_footage(
         raise CalibrationError(
             f"OpenCV cannot be loaded ({error}); install libGL (Debian: apt install libgl1 libglib2.0-0)"
         ) from None
+    target.check()
     present, output = target.present(), target.path
     with ThreadPoolExecutor(2) as pool:
         # Side by side: two live cameras have to be read at the same time.
@@ -120,7 +132,7 @@ def calibrate_from_footage(
             f"no alignment found (score {found.score:.2f} from {found.frames} pairs of frames): {found.reason}"
         )
     middle_ir, middle_vi = pairs[len(pairs) // 2]
-    picture_path = output.with_suffix(".png")
+    picture_path = target.picture_path()
     infrared_size = (middle_ir.luma.shape[1], middle_ir.luma.shape[0])
     visible_size = (middle_vi.luma.shape[1], middle_vi.luma.shape[0])
     timing = find_timing(footage[0], footage[1], found.homography, infrared_size, visible_size)

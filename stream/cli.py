@@ -78,6 +78,7 @@ def convert(
     ] = False,
 ) -> None:
     """Fuse two recordings into a video or a folder of pictures."""
+    from stream.overwrite import refuse_to_overwrite
     from stream.pipeline.offline import convert as run
     from stream.pipeline.offline import output_config
     from stream.progress import ProgressBar
@@ -93,6 +94,8 @@ def convert(
         }
     )
     settings = output_config(settings, output)
+    if report is not None:
+        refuse_to_overwrite("--report", report, [infrared, visible, output, *([config] if config is not None else [])])
     failure: IncompleteRun | None = None
     with ProgressBar("fusing") as bar:
         try:
@@ -189,10 +192,15 @@ def calibrate(
 ) -> None:
     """Find how infrared lies on visible, in space and time, in footage without a target, or take points by hand."""
     from stream.calibrate import Target, calibrate_by_hand, calibrate_from_footage
+    from stream.overwrite import refuse_to_overwrite
 
     if add and distance_m is None:
         raise UsageError("--add needs the distance that the map is taken at: give --distance-m, too")
     target = Target(output, distance_m, add)
+    inputs: list[str | Path] = [infrared, visible, *([points] if points is not None else [])]
+    refuse_to_overwrite("--output", output, inputs)
+    if points is None:
+        refuse_to_overwrite("--output (its picture goes beside it)", target.picture_path(), inputs)
     if points is None:
         lines = calibrate_from_footage(infrared, visible, target, SystemClock(), seconds)
     else:

@@ -16,6 +16,7 @@ from stream.clock import Clock
 from stream.config import NightglassConfig, OutputsConfig, RecordConfig, SourceConfig
 from stream.errors import IncompleteRun, SourceEnded, UnequalLengths, UsageError
 from stream.frames import FramePair, FusedFrame, Picture
+from stream.overwrite import refuse_to_fill, refuse_to_overwrite
 from stream.pipeline.named import NamePairer
 from stream.pipeline.reader import Arrival, Reader
 from stream.pipeline.report import build_report
@@ -250,9 +251,11 @@ class _Conversion:
 
 def output_config(config: NightglassConfig, output: str) -> NightglassConfig:
     """The configuration with ``output`` as its only output. Raises UsageError where it would replace an input."""
-    for source in (config.infrared, config.visible):
-        if source is not None and Path(output).resolve() == Path(source.url).expanduser().resolve():
-            raise UsageError(f"{output} is an input as well, and would be overwritten; give another --output")
+    inputs = [source.url for source in (config.infrared, config.visible) if source is not None]
+    if output.endswith("/"):
+        refuse_to_fill("--output", Path(output), inputs)
+    else:
+        refuse_to_overwrite("--output", Path(output), inputs)
     if not output.endswith("/") and Path(output).is_dir():
         raise UsageError(f"{output} is a folder: end it in '/' for one PNG a pair, or name a .mp4 or .mkv file")
     base = config.outputs.record or RecordConfig(path=output)
