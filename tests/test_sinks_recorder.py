@@ -22,6 +22,7 @@ from stream.config import RecordConfig
 from stream.errors import SinkError, UsageError
 from stream.frames import Picture
 from stream.sinks.recorder import Recorder, stamped
+from stream.sinks.still import write_still
 
 
 def record(
@@ -298,3 +299,12 @@ def test_places_that_cannot_be_written_are_refused_at_open(tmp_path: Path) -> No
     for path, message in places.items():
         with pytest.raises(SinkError, match=message):
             Recorder(RecordConfig(path=str(path)), rate_hz=25.0, live=False).open()
+
+
+@pytest.mark.parametrize("name", ["12:30:01.mp4", "http:a.mkv"])
+def test_a_colon_in_the_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    record(Path(name), [scene(seq) for seq in range(3)])
+    assert len(read(tmp_path / name)) == 3
+    write_still(Path(name).with_suffix(".png"), scene(0))
+    assert (tmp_path / name).with_suffix(".png").stat().st_size > 0

@@ -19,11 +19,11 @@ def join_videos(parts: Sequence[Path], output: Path) -> None:
     be read or written.
     """
     try:
-        with av.open(str(output), "w") as joined:
+        with av.open(f"file:{output}", "w") as joined:
             stream: Any = None
             end_s = Fraction(0)
             for path in parts:
-                with av.open(str(path)) as part:
+                with av.open(f"file:{path}") as part:
                     source = part.streams.video[0]
                     if stream is None:
                         stream = joined.add_stream_from_template(source)

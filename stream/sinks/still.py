@@ -36,7 +36,8 @@ def write_still(path: Path, picture: Picture) -> None:
 
 
 def _write(path: Path, codec: str, frame: av.VideoFrame, options: dict[str, str]) -> None:
-    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+    # "file:" keeps FFmpeg from reading a colon in the path as the name of a protocol.
+    with av.open(f"file:{path}", "w", format="image2", options={"update": "1"}) as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=1, options=options))
         stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
         for packet in [*stream.encode(frame), *stream.encode(None)]:

@@ -59,7 +59,8 @@ class VideoFile:
         self._time_base = Fraction(1, ticks_per_s)
         self._period_ticks = max(1, round(ticks_per_s / rate_hz))
         try:
-            self._container = av.open(str(path), "w", options=_CONTAINER_OPTIONS[path.suffix.lower()])
+            # "file:" keeps FFmpeg from reading a colon in the path, as in 12:30.mp4, as the name of a protocol.
+            self._container = av.open(f"file:{path}", "w", options=_CONTAINER_OPTIONS[path.suffix.lower()])
             self._stream = self._add_stream(config, rate_hz, live)
         except (av.FFmpegError, OSError) as error:
             raise _lost(path, error) from None
