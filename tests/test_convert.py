@@ -328,6 +328,13 @@ def test_the_simulated_pair(folder: Path):
     assert len(read_clip(folder / "sim.mp4")[0]) == 10
 
 
+def test_loop_is_for_live(folder: Path):
+    (folder / "loop.yaml").write_text("infrared: {url: a, loop: true}\nvisible: {url: b, loop: true}\n")
+    done = run(folder, "--config", "loop.yaml")
+    assert done.out.startswith("out.mp4: 10 frames")
+    assert "infrared.loop is for live" in done.err and "visible.loop is for live" in done.err
+
+
 def test_a_disk_that_fills_up_ends_it_in_one_line(folder: Path):
     arguments = ("--infrared", "many.mp4", "--visible", "many.mp4", "--output", "full.mp4")
     done = nightglass("convert", *arguments, cwd=folder, largest_file=60_000)

@@ -27,6 +27,7 @@ from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, StreamInfo
 from stream.sources.folder import list_images
 from stream.sources.opening import open_source
+from stream.sources.redact import redact
 from stream.startup import release_garbage
 from stream.stats import RunStats
 from stream.sync.names import pair_by_name
@@ -56,7 +57,10 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
     began_ns = clock.monotonic_ns()
     calibration = calibration_of(config)
     stats = RunStats()
-    sources: dict[Role, SourceConfig] = {"infrared": config.infrared, "visible": config.visible}
+    sources: dict[Role, SourceConfig] = {
+        "infrared": _once(config.infrared, "infrared"),
+        "visible": _once(config.visible, "visible"),
+    }
     readers = {role: _reader(source, role, stats, clock) for role, source in sources.items()}
     run = _Conversion(config, calibration, readers, stats, clock, progress)
     engine: Engine | None = None
@@ -84,6 +88,14 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
 def _paired_by_name(infos: dict[Role, StreamInfo]) -> bool:
     """Two folders of pictures; but two single pictures belong together whatever their names."""
     return all(info.variable_size for info in infos.values()) and any(info.frame_count != 1 for info in infos.values())
+
+
+def _once(source: SourceConfig, role: Role) -> SourceConfig:
+    """The source without ``loop``, with which a conversion would go on until the disk is full."""
+    if not source.loop:
+        return source
+    log.warning("%s.loop is for live: %s is converted once", role, redact(source.url))
+    return source.model_copy(update={"loop": False})
 
 
 def _reader(source: SourceConfig, role: Role, stats: RunStats, clock: Clock) -> Reader:

@@ -142,11 +142,16 @@ def video_stream(container: Any, name: str) -> Any:
     raise SourceError(f"{name} has no video stream; give a file or URL with video in it")
 
 
+def check_decoder(stream: Any, name: str) -> None:
+    """Raises SourceError where FFmpeg has no decoder for a stream; PyAV then has no codec context for it."""
+    if stream.codec_context is None:
+        raise SourceError(f"{name}: no decoder for its video here; convert it to H.264 or HEVC")
+
+
 def describe(stream: Any, name: str, *, frame_count: int | None, live: bool) -> StreamInfo:
     """What an opened PyAV video stream says of itself. Raises SourceError without a size or a decoder."""
+    check_decoder(stream, name)
     context = stream.codec_context
-    if context is None:
-        raise SourceError(f"{name}: no decoder for its video here; convert it to H.264 or HEVC")
     if not context.width or not context.height:
         raise SourceError(f"{name}: its video has no picture size; the stream is damaged or nothing was received")
     return StreamInfo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,19 @@ from stream.config import SourceConfig
 from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
-from stream.sources.decode import PlaneReader, describe, rate_of, to_ns, video_stream
+from stream.sources.decode import PlaneReader, check_decoder, describe, rate_of, to_ns, video_stream
 from stream.sources.pacing import CommonStart, Pacer
 
 log = logging.getLogger("nightglass")
 
 _DEFAULT_RATE_HZ = 25.0
+
+_OUT_OF_ORDER_NS = 250_000_000
+_OUT_OF_ORDER_FRAMES = 5
+"""Stamps that go back by no more than that, whichever is longer, are of pictures in a wrong order."""
+
+_CLOCK_TIME = re.compile(r"([0-9]+):([0-9]+):([0-9]+(?:\.[0-9]*)?)\0*")
+"""As Matroska's DURATION tag has it: 00:01:02.500000000."""
 
 # FFmpeg plays text as video, by drawing its letters.
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -64,7 +72,12 @@ class FileSource:
         while True:
             lap = _Lap(self._container, self._stream)
             for picture, elapsed_ns, pts_s in lap.pictures():
-                planes = reader.read(picture)
+                try:
+                    planes = reader.read(picture)
+                except (av.FFmpegError, OSError):
+                    # Damage can name a colour space or format that swscale knows no way from.
+                    lap.took_back()
+                    continue
                 elapsed_ns += lap_start_ns
                 yield Frame(
                     luma=planes.luma,
@@ -100,7 +113,8 @@ class FileSource:
     def _open_container(self) -> None:
         try:
             # "file:" keeps FFmpeg from reading a colon in the path as the name of a protocol.
-            self._container = av.open(f"file:{self._path}")
+            # A title in the camera maker's own code page is no reason to refuse the pictures.
+            self._container = av.open(f"file:{self._path}", metadata_errors="replace")
         except av.InvalidDataError:
             raise SourceError(
                 f"{self.name} is not a readable video; is it damaged, cut off or of another kind?"
@@ -111,6 +125,7 @@ class FileSource:
             if self._container.format.name in _TEXT_FORMATS:
                 raise SourceError(f"{self.name} is not a readable video but text; give a video file")
             self._stream = video_stream(self._container, self.name)
+            check_decoder(self._stream, self.name)
         except SourceError:
             self.close()
             raise
@@ -123,6 +138,14 @@ class FileSource:
             raise SourceError(f"{self.name}: no frame of it can be decoded; re-encode it or give another file")
         if lap.broken:
             log.warning("%s: %d frames could not be decoded and were skipped", self.name, lap.broken)
+        if lap.restarts:
+            log.warning(
+                "%s: its time stamps start again %d times, first after %.2f s: joined from several recordings? "
+                "What follows is taken to come right after what went before",
+                self.name,
+                lap.restarts,
+                lap.first_restart_ns / 1e9,
+            )
         declared = _declared(self._container, self._stream)
         if declared.is_truncated(lap):
             raise SourceEnded(
@@ -145,7 +168,8 @@ def _check_file(path: Path) -> None:
 class _Lap:
     """One pass through a file. ``read``, ``broken``, ``end_ns``: counted as it goes; the end is relative.
 
-    ``period_ns``: nominal time from one picture to the next.
+    ``period_ns``: nominal time from one picture to the next. ``restarts``: how often the stamps have started anew, the
+    first time at ``first_restart_ns``: transport streams that were put one after another have that.
     """
 
     def __init__(self, container: Any, stream: Any) -> None:
@@ -153,6 +177,11 @@ class _Lap:
         self._stream = stream
         self.period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
         self._zero_ns: int | None = None
+        # AVI stamps packets in the order of decoding only: a picture with B frames around it would get another's time.
+        self._in_decoding_order = container.format.name == "avi"
+        self._out_of_order_ns = max(_OUT_OF_ORDER_NS, _OUT_OF_ORDER_FRAMES * self.period_ns)
+        self.restarts = 0
+        self.first_restart_ns = 0
         self.read = 0
         self.broken = 0
         self.end_ns = 0
@@ -162,15 +191,32 @@ class _Lap:
         for picture in self._decoded():
             elapsed_ns = self.end_ns
             pts_s = None
-            if picture.pts is not None:
-                pts_ns = to_ns(picture.pts, picture.time_base)
+            stamp = picture.dts if self._in_decoding_order else picture.pts
+            if stamp is not None:
+                pts_ns = to_ns(stamp, picture.time_base)
                 pts_s = pts_ns / 1e9
                 if self._zero_ns is None:
                     self._zero_ns = pts_ns - elapsed_ns
                 elapsed_ns = pts_ns - self._zero_ns
+                if elapsed_ns < self.end_ns - self._out_of_order_ns:
+                    self._restart(self.end_ns - elapsed_ns)
+                    elapsed_ns = self.end_ns
             self.end_ns = elapsed_ns + self.period_ns
             self.read += 1
             yield picture, elapsed_ns, pts_s
+
+    def took_back(self) -> None:
+        """Count the picture that was given last as broken."""
+        self.read -= 1
+        self.broken += 1
+
+    def _restart(self, back_ns: int) -> None:
+        """Go on right after the last picture, although the stamps have gone back by ``back_ns``."""
+        assert self._zero_ns is not None
+        self._zero_ns -= back_ns
+        if not self.restarts:
+            self.first_restart_ns = self.end_ns
+        self.restarts += 1
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         packets = self._container.demux(self._stream)
@@ -185,7 +231,8 @@ class _Lap:
                 return
             try:
                 pictures = packet.decode()
-            except av.InvalidDataError:
+            except (av.FFmpegError, OSError):
+                # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken += 1
                 continue
             yield from pictures
@@ -237,10 +284,9 @@ def _duration_ns(container: Any, stream: Any) -> int | None:
     if stream.duration:
         return to_ns(stream.duration, stream.time_base)
     start_ns = to_ns(stream.start_time or 0, stream.time_base)
-    tag = stream.metadata.get("DURATION", "")
-    hours, _, rest = tag.partition(":")
-    minutes, _, seconds = rest.partition(":")
-    if seconds:
+    tag = _CLOCK_TIME.fullmatch(stream.metadata.get("DURATION", ""))
+    if tag is not None:
+        hours, minutes, seconds = tag.groups()
         return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1e9) - start_ns
     if container.duration and len(container.streams) == 1:
         return int(container.duration) * 1_000_000_000 // av.time_base - start_ns

@@ -125,7 +125,7 @@ class FolderSource:
             return Planes(counts, None, "full"), "gray" if counts.itemsize == 1 else "gray16le"
         try:
             # From memory: with a file's name FFmpeg would read "%d" in it as a pattern, and trust its ending.
-            with av.open(io.BytesIO(data), "r") as container:
+            with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
                 picture = next(container.decode(video=0), None)
                 if picture is None:
                     raise BrokenImage("there is no picture in it")

@@ -79,6 +79,7 @@ class LiveSource(ABC):
                 format=self._input.format,
                 options=self._input.options,
                 timeout=(self._input.open_timeout_s, self._input.read_timeout_s),
+                metadata_errors="replace",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._explain(error, self._since_s(start_ns)) from None

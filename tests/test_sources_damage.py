@@ -1,0 +1,100 @@
+"""Video files that are odd, joined or damaged: the right times where there are any, and never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import av
+import pytest
+from source_videos import picture, read_number, write_video
+
+from stream.clock import SystemClock
+from stream.config import SourceConfig
+from stream.errors import SourceError
+from stream.frames import Frame
+from stream.sources.file import FileSource
+
+
+def read(path: Path) -> tuple[list[Frame], int]:
+    """All frames, and how many were broken."""
+    source = FileSource(path, SourceConfig(url=str(path)), SystemClock())
+    source.open()
+    try:
+        return list(source.frames()), source.broken_frames
+    finally:
+        source.close()
+
+
+def change(path: Path, old: bytes, new: bytes, count: int = -1) -> None:
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, count))
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_b_frames_in_avi_have_their_own_times(tmp_path: Path, codec: str, b_frames: int) -> None:
+    path = write_video(tmp_path / "a.avi", 40, codec=codec, options={"bf": str(b_frames)})
+    frames, _ = read(path)
+    assert [read_number(frame.luma) for frame in frames] == list(range(40))
+    assert [round(frame.capture_ns / 40e6, 3) for frame in frames] == list(range(40))
+
+
+def test_joined_transport_streams_follow_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    part = write_video(tmp_path / "part.ts", 30, codec="libx264", options={"bf": "2"})
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part.read_bytes() * 3)
+    with caplog.at_level(logging.WARNING, "nightglass"):
+        frames, _ = read(path)
+    assert [read_number(frame.luma) for frame in frames] == [*range(30)] * 3
+    assert [round(frame.capture_ns / 40e6, 1) for frame in frames] == list(range(90))
+    assert "joined.ts: its time stamps start again 2 times, first after 1.20 s" in caplog.text
+
+
+def test_a_title_in_another_code_page(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "CAMERA"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = picture(0).width, picture(0).height
+        container.mux(stream.encode(picture(0)))
+        container.mux(stream.encode())
+    change(path, b"CAMERA", "摄像头".encode("gbk"))
+    frames, _ = read(path)
+    assert len(frames) == 1
+
+
+@pytest.mark.parametrize("tag", [b"00:00:0x.600000000", b"00:00:00.6000s0000", b"::::::::::::::::::"])
+def test_an_odd_duration_tag_says_nothing(tmp_path: Path, tag: bytes) -> None:
+    path = write_video(tmp_path / "a.mkv", 15)
+    change(path, b"00:00:00.600000000", tag)
+    frames, _ = read(path)
+    assert len(frames) == 15
+
+
+def test_video_without_a_decoder_is_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 3)
+    change(path, b"V_MPEG4/ISO/ASP", b"V_MPEG4/ISO/NEW")
+    with pytest.raises(SourceError, match=r"a\.mkv: no decoder for its video here; convert it"):
+        read(path)
+
+
+def test_a_frame_of_which_the_decoder_says_not_permitted_is_skipped(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", 10, codec="mjpeg", pixel_format="yuvj420p")
+    data = bytearray(path.read_bytes())
+    start_of_frame = data.index(b"\xff\xc0\x00\x11\x08")
+    data[start_of_frame + 9] = 9  # components, of which FFmpeg knows four
+    path.write_bytes(data)
+    frames, broken = read(path)
+    assert (len(frames), broken) == (9, 1)
+
+
+def test_a_frame_in_a_colour_space_without_a_way_from_it_is_skipped(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mov", 10, codec="prores", pixel_format="yuv422p10le")
+    data = bytearray(path.read_bytes())
+    header = data.index(b"icpf") + 4
+    data[header + 16] = 14  # ICtCp, of which swscale makes nothing else
+    path.write_bytes(data)
+    frames, broken = read(path)
+    assert (len(frames), broken) == (9, 1)
