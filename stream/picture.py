@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.levels import LIMITED_TO_FULL_CHROMA, LIMITED_TO_FULL_LUMA, apply_lut
 from stream.frames import Chroma, Frame, Picture
 
+_GREY_BITS = re.compile(r"gray(9|1[0-6])(?:le|be)?$")
+
 
 def full_range_luma(frame: Frame) -> NDArray[np.uint8]:
-    """Luma as contiguous 8-bit full range, (H, W). A 16-bit picture loses its low byte; thermal counts need a curve."""
+    """Luma as contiguous 8-bit full range, (H, W). Of more bits the top eight; thermal counts need a curve."""
     if frame.luma.dtype == np.uint16:
-        return (frame.luma >> 8).astype(np.uint8)
+        return (frame.luma >> (_bits(frame.pixel_format) - 8)).astype(np.uint8)
     if frame.color_range == "full":
         return np.ascontiguousarray(frame.luma, dtype=np.uint8)
     return _mapped(frame.luma, LIMITED_TO_FULL_LUMA)
+
+
+def _bits(pixel_format: str) -> int:
+    """Bits that a grey picture's counts have by their format's name, such as ``gray12le``; 16 where it says none."""
+    named = _GREY_BITS.match(pixel_format)
+    return int(named[1]) if named else 16
 
 
 def full_range_chroma(frame: Frame) -> Chroma | None:

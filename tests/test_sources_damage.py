@@ -13,6 +13,7 @@ from stream.clock import SystemClock
 from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.frames import Frame
+from stream.picture import full_range_luma
 from stream.sources.file import FileSource
 
 
@@ -98,3 +99,30 @@ def test_a_frame_in_a_colour_space_without_a_way_from_it_is_skipped(tmp_path: Pa
     path.write_bytes(data)
     frames, broken = read(path)
     assert (len(frames), broken) == (9, 1)
+
+
+def test_marks_that_are_ignored_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    turned, laced = tmp_path / "turned.mp4", tmp_path / "laced.mkv"
+    for path, codec in ((turned, "mpeg4"), (laced, "mpeg2video")):
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=25, options={"flags": "+ildct"} if path == laced else {})
+            stream.width, stream.height = picture(0).width, picture(0).height
+            if path == turned:
+                stream.set_display_rotation(90)
+            for _ in range(3):
+                container.mux(stream.encode(picture(0)))
+            container.mux(stream.encode())
+    with caplog.at_level(logging.WARNING, "nightglass"):
+        assert len(read(turned)[0]) == len(read(laced)[0]) == 3
+    assert [record.getMessage().split(": ")[1][:19] for record in caplog.records] == [
+        "its mark to turn pi",
+        "its pictures are in",
+    ]
+
+
+@pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray12le", "gray16le"])
+def test_a_visible_camera_of_many_grey_levels_is_not_black(tmp_path: Path, pixel_format: str) -> None:
+    path = write_video(tmp_path / "a.mkv", 3, codec="ffv1", pixel_format=pixel_format)
+    full = full_range_luma(read(path)[0][1])
+    # swscale widens to grey's full range: 60 and 200 in limited range are 51 and 214.
+    assert abs(int(full.min()) - 51) <= 1 and abs(int(full.max()) - 214) <= 1

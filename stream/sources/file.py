@@ -52,6 +52,7 @@ class FileSource:
         self._start = start
         self._container: Any = None
         self._stream: Any = None
+        self._told: set[str] = set()
 
     def open(self) -> StreamInfo:
         """Open the file. Raises SourceError: missing, empty, not a video, without a video stream."""
@@ -69,9 +70,11 @@ class FileSource:
         pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
+        self._told = set()
         while True:
             lap = _Lap(self._container, self._stream)
             for picture, elapsed_ns, pts_s in lap.pictures():
+                self._tell(picture)
                 try:
                     planes = reader.read(picture)
                 except (av.FFmpegError, OSError):
@@ -132,6 +135,21 @@ class FileSource:
         threads = self._config.decoder_threads
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
+
+    def _tell(self, picture: av.VideoFrame) -> None:
+        """Say once of each what a picture's marks ask for and what is not done."""
+        marks = []
+        if picture.rotation % 360:
+            marks.append(
+                f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as they are stored; "
+                "if the other camera's are not turned so, turn them with a video tool first"
+            )
+        if picture.interlaced_frame:
+            marks.append("its pictures are interlaced: what moves has combs; deinterlace it with a video tool first")
+        for mark in marks:
+            if mark not in self._told:
+                self._told.add(mark)
+                log.warning("%s: %s", self.name, mark)
 
     def _check_end(self, lap: _Lap) -> None:
         if not lap.read:
