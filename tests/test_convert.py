@@ -328,6 +328,22 @@ def test_the_simulated_pair(folder: Path):
     assert len(read_clip(folder / "sim.mp4")[0]) == 10
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "ffv1"])
+def test_pixels_that_are_not_square_stay_so(folder: Path, codec: str):
+    with av.open(str(folder / "pal.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height = 88, 72
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        container.mux(stream.encode(av.VideoFrame(88, 72, "yuv420p")))
+        container.mux(stream.encode())
+    (folder / "pal.yaml").write_text(f"outputs: {{record: {{path: a.mkv, codec: {codec}}}}}\n")
+    done = run(folder, "--config", "pal.yaml", infrared="pal.mp4", visible="pal.mp4", output="pal.mkv")
+    with av.open(str(folder / "pal.mkv")) as container:
+        said = container.streams.video[0].sample_aspect_ratio
+    assert said == (None if codec == "ffv1" else Fraction(16, 11))
+    assert ("16/11 as wide as high" in done.err) == (codec == "ffv1")
+
+
 def test_loop_is_for_live(folder: Path):
     (folder / "loop.yaml").write_text("infrared: {url: a, loop: true}\nvisible: {url: b, loop: true}\n")
     done = run(folder, "--config", "loop.yaml")

@@ -128,7 +128,16 @@ class Live:
             master = config.sync.master
             led_by: Role = "infrared" if master == "infrared" else "visible"
             rate_hz = master if isinstance(master, float) else infos[led_by].rate_hz or DEFAULT_RATE_HZ
-            sinks = open_sinks(config.outputs, config.compose, config.camera, rate_hz, True, clock, self.status)
+            sinks = open_sinks(
+                config.outputs,
+                config.compose,
+                config.camera,
+                rate_hz,
+                True,
+                clock,
+                self.status,
+                infos["visible"].pixel_aspect,
+            )
             if not sinks:
                 raise UsageError("live fusion needs an output: set outputs.zeromq, outputs.record or outputs.window")
             publishes = any(sink.stage == "publish" for sink in sinks)

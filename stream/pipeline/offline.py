@@ -139,7 +139,14 @@ class _Conversion:
         pairs = self._pairs_by_name() if by_name else self._pairs_in_time(infos)
         total = infos[led_by].frame_count if by_name or not isinstance(master, float) else None
         sinks = open_sinks(
-            config.outputs, config.compose, config.camera, rate_hz, False, clock, lambda: stats.snapshot(0.0)
+            config.outputs,
+            config.compose,
+            config.camera,
+            rate_hz,
+            False,
+            clock,
+            lambda: stats.snapshot(0.0),
+            infos["visible"].pixel_aspect,
         )
         if not sinks:
             raise UsageError("a conversion needs an output")

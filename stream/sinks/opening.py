@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from stream.clock import Clock
@@ -18,10 +19,12 @@ def open_sinks(
     live: bool,
     clock: Clock,
     status: Callable[[], dict[str, Any]],
+    pixel_aspect: Fraction = Fraction(1),
 ) -> list[Sink]:
     """The sinks that ``outputs`` asks for, not open yet: each is opened by the thread that will write to it.
 
     ``rate_hz``: nominal output rate. ``status``: counters for the status stream; called from another thread.
+    ``pixel_aspect``: width of a pixel by its height, which video files say of themselves; other outputs cannot.
     Raises UsageError for a recording that cannot be (unknown ending, codec that the container does not hold).
     """
     # Not at the top: each brings modules (libzmq, FFmpeg) that a run without it need not load.
@@ -34,7 +37,7 @@ def open_sinks(
         else:
             from stream.sinks.recorder import Recorder
 
-            sinks.append(Recorder(outputs.record, rate_hz=rate_hz, live=live))
+            sinks.append(Recorder(outputs.record, rate_hz=rate_hz, live=live, pixel_aspect=pixel_aspect))
     if outputs.zeromq is not None:
         from stream.sinks.publisher import ZeroMQPublisher
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 from stream.config import RecordConfig
@@ -28,7 +29,9 @@ class Recorder:
 
     stage = "encode"
 
-    def __init__(self, config: RecordConfig, *, rate_hz: float, live: bool) -> None:
+    def __init__(
+        self, config: RecordConfig, *, rate_hz: float, live: bool, pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
         """Raises UsageError for a path or codec that cannot be recorded."""
         self.name = f"record {config.path}"
         self.frames_written = 0
@@ -36,6 +39,7 @@ class Recorder:
         self._path = Path(config.path)
         self._rate_hz = rate_hz
         self._live = live
+        self._pixel_aspect = pixel_aspect
         suffix = self._path.suffix.lower()
         if suffix not in TICKS_PER_S:
             raise UsageError(f"{self.name}: the path must end in .mp4, .mkv, or / (a folder of PNG)")
@@ -130,6 +134,7 @@ class Recorder:
             height_px=picture.height,
             rate_hz=self._rate_hz,
             live=self._live,
+            pixel_aspect=self._pixel_aspect,
         )
 
     def _finish(self) -> None:

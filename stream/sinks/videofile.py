@@ -48,12 +48,24 @@ class VideoFile:
     """
 
     def __init__(
-        self, path: Path, config: RecordConfig, *, width_px: int, height_px: int, rate_hz: float, live: bool
+        self,
+        path: Path,
+        config: RecordConfig,
+        *,
+        width_px: int,
+        height_px: int,
+        rate_hz: float,
+        live: bool,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
-        """Open it. Raises SinkError naming the path."""
+        """Open it. ``pixel_aspect``: width of a pixel by its height, which players go by.
+
+        Raises SinkError naming the path.
+        """
         self.path = path
         self.width_px = width_px
         self.height_px = height_px
+        self._pixel_aspect = pixel_aspect
         self._lossless = config.codec == "ffv1"
         ticks_per_s = TICKS_PER_S[path.suffix.lower()]
         self._time_base = Fraction(1, ticks_per_s)
@@ -123,6 +135,15 @@ class VideoFile:
         codec.thread_count = config.threads
         codec.color_range = _FULL_RANGE if self._lossless else _MPEG_RANGE
         codec.colorspace = codec.color_primaries = codec.color_trc = _SMPTE170M
+        if self._pixel_aspect != 1 and self._lossless:
+            # FFV1 wants it in its frames, where PyAV cannot set it.
+            log.warning(
+                "record %s: its pixels are %s as wide as high, which a recording by ffv1 cannot say: tell the player",
+                self.path,
+                self._pixel_aspect,
+            )
+        elif self._pixel_aspect != 1:
+            codec.sample_aspect_ratio = self._pixel_aspect
         if config.codec == "hevc" and self.path.suffix.lower() == ".mp4":
             codec.codec_tag = "hvc1"  # players of Apple know no other
         return stream

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, Protocol
 
 from stream.frames import Frame
@@ -17,6 +18,7 @@ class StreamInfo:
 
     ``rate_hz``: nominal frame rate, None if unknown. ``frame_count``: number of frames, None if unknown or live.
     ``live``: frames arrive in real time and cannot be asked for again; they are dropped rather than waited for.
+    ``pixel_aspect``: width of a pixel by its height, as analogue cameras' recorders have it; 1 where nothing is said.
     ``variable_size``: every frame may have its own size (folders of images). ``codec``: the decoder's name.
     """
 
@@ -28,6 +30,7 @@ class StreamInfo:
     codec: str
     pixel_format: str
     variable_size: bool = False
+    pixel_aspect: Fraction = Fraction(1)
 
     @property
     def size(self) -> tuple[int, int] | None:

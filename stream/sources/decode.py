@@ -162,7 +162,14 @@ def describe(stream: Any, name: str, *, frame_count: int | None, live: bool) -> 
         live=live,
         codec=context.name,
         pixel_format=context.pix_fmt or "unknown",
+        pixel_aspect=_pixel_aspect(stream),
     )
+
+
+def _pixel_aspect(stream: Any) -> Fraction:
+    """The container's word goes before the codec's, as in players."""
+    said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return Fraction(said.numerator, said.denominator) if said else Fraction(1)
 
 
 def rate_of(stream: Any) -> float | None:

@@ -141,7 +141,7 @@ class FileSource:
         marks = []
         if picture.rotation % 360:
             marks.append(
-                f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as they are stored; "
+                f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as stored; "
                 "if the other camera's are not turned so, turn them with a video tool first"
             )
         if picture.interlaced_frame:
