@@ -153,3 +153,23 @@ def test_views_outlive_picture_decoder_and_container(tmp_path: Path) -> None:
 
 def test_planes_can_be_given_to_kernels_with_writable_signatures() -> None:
     assert PlaneReader().read(picture(3)).luma.flags.writeable
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p10le"])
+def test_colour_of_hd_cameras_is_kept(pixel_format: str) -> None:
+    colours = np.array([[220, 30, 30], [30, 200, 30], [40, 40, 210], [90, 90, 90]], np.uint8)
+    rgb = np.ascontiguousarray(np.broadcast_to(colours.repeat(16, axis=0), (32, 64, 3)))
+    full = pixel_format.startswith("yuvj")
+    picture = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
+        format=pixel_format, dst_colorspace="ITU709", dst_color_range="JPEG" if full else "MPEG"
+    )
+    picture.colorspace = 1
+    got = PlaneReader().read(picture)
+    assert got.color_range == ("full" if full else "limited")
+    wanted, chroma = planes_of_rgb(rgb, detect_grey=False)
+    assert chroma is not None and got.chroma is not None
+    scale, chroma_scale, black = (1.0, 1.0, 0.0) if full else (219 / 255, 224 / 255, 16.0)
+    for middle in (8, 24, 40, 56):
+        assert abs(float(got.luma[16, middle]) - (wanted[16, middle] * scale + black)) <= 3
+        for plane, other in ((got.chroma.cb, chroma.cb), (got.chroma.cr, chroma.cr)):
+            assert abs((float(plane[8, middle // 2]) - 128) - (float(other[8, middle // 2]) - 128) * chroma_scale) <= 4

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import ColorRange as AvColorRange
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from stream.errors import SourceError
@@ -23,6 +23,9 @@ av.logging.set_level(None)
 
 _PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
 _SEMI_PLANAR_420 = {"nv12": (0, 1), "nv21": (1, 0)}
+
+_BT709 = 1
+"""The matrix of most HD cameras, as ITU-T H.273 numbers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class PlaneReader:
     - every other YUV (4:2:2, 4:4:4, more than 8 bits): swscale makes ``yuv420p`` of it, in the picture's own range.
       A grey picture with alpha, of 1 bit or of floats becomes ``gray`` or ``gray16le``.
 
-    The range is the picture's own; where it says none: full for grey, RGB and ``yuvj``, limited for YUV.
+    Colour that is marked BT.709 becomes BT.601, which everything behind takes it for. The range is the picture's own;
+    where it says none: full for grey, RGB and ``yuvj``, limited for YUV.
     """
 
     def __init__(self, *, detect_grey: bool = False) -> None:
@@ -88,11 +92,19 @@ class PlaneReader:
         default: ColorRange = "full" if picture.format.name.startswith("yuvj") else "limited"
         color_range = _range(picture, default)
         name = picture.format.name
-        if name not in _PLANAR_420 and name not in _SEMI_PLANAR_420:
+        is_709 = int(picture.colorspace) == _BT709 and not _is_colourless(picture)
+        if is_709 or (name not in _PLANAR_420 and name not in _SEMI_PLANAR_420):
             same = AvColorRange.JPEG if color_range == "full" else AvColorRange.MPEG
             # From yuvj to yuvj: PyAV 14 would squeeze the picture into plain yuv420p in spite of the ranges given.
             target = "yuvj420p" if name.startswith("yuvj") else "yuv420p"
-            picture = self._reformatter.reformat(picture, format=target, src_color_range=same, dst_color_range=same)
+            picture = self._reformatter.reformat(
+                picture,
+                format=target,
+                src_color_range=same,
+                dst_color_range=same,
+                src_colorspace=Colorspace.ITU709 if is_709 else None,
+                dst_colorspace=Colorspace.ITU601 if is_709 else None,
+            )
             name = picture.format.name
         byte = np.dtype(np.uint8)
         if name in _SEMI_PLANAR_420:
@@ -111,6 +123,13 @@ def _range(picture: av.VideoFrame, default: ColorRange) -> ColorRange:
     if picture.color_range == AvColorRange.JPEG:
         return "full"
     return "limited" if picture.color_range == AvColorRange.MPEG else default
+
+
+def _is_colourless(picture: av.VideoFrame) -> bool:
+    """Whether an 8-bit 4:2:0 picture is grey, as most thermal cameras' are: its luma is the same by any matrix."""
+    if picture.format.name not in _PLANAR_420:
+        return False
+    return all(bool((_plane(picture, index, np.dtype(np.uint8)) == 128).all()) for index in (1, 2))
 
 
 def _plane(picture: av.VideoFrame, index: int, dtype: np.dtype[Any], per_row: int = 1) -> NDArray[Any]:
