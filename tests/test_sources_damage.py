@@ -81,11 +81,12 @@ def test_video_without_a_decoder_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
-def test_a_frame_of_which_the_decoder_says_not_permitted_is_skipped(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.avi", 10, codec="mjpeg", pixel_format="yuvj420p")
+def test_a_frame_that_the_decoder_calls_an_invalid_argument_is_skipped(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 10, codec="libvpx", options={"g": "1"})
     data = bytearray(path.read_bytes())
-    start_of_frame = data.index(b"\xff\xc0\x00\x11\x08")
-    data[start_of_frame + 9] = 9  # components, of which FFmpeg knows four
+    start = b"\x9d\x01\x2a\xa0\x00\x60\x00"  # a key frame of 160x96
+    third = data.index(start, data.index(start, data.index(start) + 1) + 1)
+    data[third + 5] = 0  # of no height
     path.write_bytes(data)
     frames, broken = read(path)
     assert (len(frames), broken) == (9, 1)
