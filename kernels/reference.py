@@ -148,6 +148,26 @@ def steady(
     return moved, (shown >> 8).astype(np.uint8), (shown & 255).astype(np.uint8)
 
 
+def bt709_to_bt601(
+    luma: NDArray[np.uint8], cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, full: bool
+) -> tuple[NDArray[np.uint8], ...]:
+    """``kernels.matrix.bt709_to_bt601`` in float64 by way of red, green and blue; within 1 of the kernel, as luma gets
+    a whole number there.
+    """
+    y_scale, c_scale, black = (255.0, 255.0, 0.0) if full else (219.0, 224.0, 16.0)
+    # As if colours could be brighter than white or darker than black: the way back is the same then.
+    b, r = ((plane.astype(np.float64) - 128) / c_scale for plane in (cb, cr))
+    green, red, blue = -0.1873 * b - 0.4681 * r, 1.5748 * r, 1.8556 * b
+    more = 0.299 * red + 0.587 * green + 0.114 * blue
+    wide = more.repeat(2, axis=0).repeat(2, axis=1)[: luma.shape[0], : luma.shape[1]]
+    planes = (luma - black) / y_scale + wide, (blue - more) / 1.772, (red - more) / 1.402
+    scales = (y_scale, black), (c_scale, 128.0), (c_scale, 128.0)
+    return tuple(
+        np.floor(np.clip(plane * scale + zero, 0, 255) + 0.5).astype(np.uint8)
+        for plane, (scale, zero) in zip(planes, scales, strict=True)
+    )
+
+
 def shift_by(shift: float, out: NDArray[np.uint8], parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``kernels.level.shift_by``."""
     y, x = np.mgrid[0 : out.shape[0], 0 : out.shape[1]]

@@ -128,6 +128,7 @@ def test_every_kernel_call_works_on_its_own():
         "level",
         "levels",
         "maps",
+        "matrix",
         "palette",
         "register",
         "resize",

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import ColorRange as AvColorRange
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from stream.errors import SourceError
@@ -92,19 +92,12 @@ class PlaneReader:
         default: ColorRange = "full" if picture.format.name.startswith("yuvj") else "limited"
         color_range = _range(picture, default)
         name = picture.format.name
-        is_709 = int(picture.colorspace) == _BT709 and not _is_colourless(picture)
-        if is_709 or (name not in _PLANAR_420 and name not in _SEMI_PLANAR_420):
+        is_709 = int(picture.colorspace) == _BT709
+        if name not in _PLANAR_420 and name not in _SEMI_PLANAR_420:
             same = AvColorRange.JPEG if color_range == "full" else AvColorRange.MPEG
             # From yuvj to yuvj: PyAV 14 would squeeze the picture into plain yuv420p in spite of the ranges given.
             target = "yuvj420p" if name.startswith("yuvj") else "yuv420p"
-            picture = self._reformatter.reformat(
-                picture,
-                format=target,
-                src_color_range=same,
-                dst_color_range=same,
-                src_colorspace=Colorspace.ITU709 if is_709 else None,
-                dst_colorspace=Colorspace.ITU601 if is_709 else None,
-            )
+            picture = self._reformatter.reformat(picture, format=target, src_color_range=same, dst_color_range=same)
             name = picture.format.name
         byte = np.dtype(np.uint8)
         if name in _SEMI_PLANAR_420:
@@ -113,23 +106,22 @@ class PlaneReader:
             cb, cr = np.ascontiguousarray(pairs[:, first::2]), np.ascontiguousarray(pairs[:, second::2])
         else:
             cb, cr = _plane(picture, 1, byte), _plane(picture, 2, byte)
+        luma = _plane(picture, 0, byte)
+        if is_709:
+            # Not at the top: not every stream needs Numba. (swscale takes thirty times as long for it.)
+            from kernels.matrix import bt709_to_bt601
+
+            luma, cb, cr = bt709_to_bt601(luma, cb, cr, full=color_range == "full")
         chroma: Chroma | None = Chroma(cb, cr)
         if self._detect_grey and bool((cb == 128).all()) and bool((cr == 128).all()):
             chroma = None
-        return Planes(_plane(picture, 0, byte), chroma, color_range)
+        return Planes(luma, chroma, color_range)
 
 
 def _range(picture: av.VideoFrame, default: ColorRange) -> ColorRange:
     if picture.color_range == AvColorRange.JPEG:
         return "full"
     return "limited" if picture.color_range == AvColorRange.MPEG else default
-
-
-def _is_colourless(picture: av.VideoFrame) -> bool:
-    """Whether an 8-bit 4:2:0 picture is grey, as most thermal cameras' are: its luma is the same by any matrix."""
-    if picture.format.name not in _PLANAR_420:
-        return False
-    return all(bool((_plane(picture, index, np.dtype(np.uint8)) == 128).all()) for index in (1, 2))
 
 
 def _plane(picture: av.VideoFrame, index: int, dtype: np.dtype[Any], per_row: int = 1) -> NDArray[Any]:
