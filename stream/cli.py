@@ -116,9 +116,15 @@ def live(
     report: ReportOption = None,
 ) -> None:
     """Fuse two live cameras until stopped (Ctrl-C)."""
+    from stream.overwrite import refuse_to_overwrite
     from stream.pipeline.live import Live
 
-    run = Live(load_config(config), SystemClock())
+    settings = load_config(config)
+    if report is not None:
+        sources = [source.url for source in (settings.infrared, settings.visible) if source is not None]
+        calibration = settings.registration.calibration
+        refuse_to_overwrite("--report", report, [config, *sources, *([calibration] if calibration else [])])
+    run = Live(settings, SystemClock())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: run.stop())
 

@@ -29,6 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("a", "b"):
         write_still(made / "pictures" / f"{name}.png", Picture(luma(0, 96, 64), None))
     (made / "c.yaml").write_text("compose: {mode: pip}\n")
+    (made / "live.yaml").write_text("infrared: {url: ir.mp4}\nvisible: {url: vis.mp4}\n")
     return made
 
 
@@ -59,6 +60,14 @@ def test_convert_keeps_its_inputs(
     done = nightglass("convert", "--infrared", "ir.mp4", "--visible", "vis.mp4", *arguments, cwd=folder)
     assert done.code == 2
     assert f"{named} is an input as well" in done.error
+    assert untouched()
+
+
+@pytest.mark.parametrize("report", ["live.yaml", "same.mp4"])
+def test_live_keeps_its_configuration_and_inputs(folder: Path, untouched: Callable[[], bool], report: str) -> None:
+    done = nightglass("live", "--config", "live.yaml", "--duration", "0.1", "--report", report, cwd=folder)
+    assert done.code == 2
+    assert f"{report} is an input as well" in done.error
     assert untouched()
 
 

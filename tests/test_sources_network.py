@@ -187,9 +187,22 @@ def test_silent_peer_ends_by_time_out(silent_port: int, scheme: str) -> None:
 
 def test_a_camera_that_sends_reports_but_no_picture_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """FFmpeg's own time-out begins anew with each report."""
-    monkeypatch.setattr("stream.sources.network._OPEN_SLACK_S", 0.5)
+    monkeypatch.setattr("stream.sources.network._SLACK_S", 0.5)
     with ReportsOnly() as camera, pytest.raises(SourceError, match=r"/hung: .*(nothing was received|no answer)"):
         take(camera.url, 1, timeout_s=0.5)
+
+
+def test_a_camera_whose_encoder_hangs_later_is_given_up_and_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.sources.network._SLACK_S", 0.5)
+    with ReportsOnly(pictures=60) as camera:
+        with pytest.raises(SourceError, match=r"/hung: connected, but no picture for 1 s; check the camera's encoder"):
+            take(camera.url, 1000, timeout_s=0.5)
+        config = SourceConfig(url=camera.url, timeout_s=0.5)
+        retrying = RetryingSource(lambda: NetworkSource(config, SystemClock()), config, SystemClock())
+        retrying.open()
+        frames = [frame for frame, _ in zip(retrying.frames(), range(61), strict=False)]
+        retrying.close()
+    assert len(frames) == 61 and camera.connections >= 3, "one has 60 pictures at most, and the first was for the error"
 
 
 @pytest.mark.parametrize("scheme", ["udp", "rtp"])

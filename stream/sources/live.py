@@ -17,6 +17,7 @@ from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
 from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.pump import Failed, PacketPump, Silent
 from stream.sync.ladder import CommonRung, Ladder
 
 log = logging.getLogger("nightglass")
@@ -27,6 +28,7 @@ class LiveInput:
     """What FFmpeg is to open. ``name``: the URL without secrets. ``format``: demuxer, None to find it.
 
     ``options``: of demuxer and protocol. ``open_timeout_s``, ``read_timeout_s``: PyAV's, None: only FFmpeg's own.
+    ``silent_s``: after so long without a packet of its pictures it is given up, whatever else it sends.
     """
 
     url: str
@@ -35,6 +37,7 @@ class LiveInput:
     options: dict[str, str]
     open_timeout_s: float | None = None
     read_timeout_s: float | None = None
+    silent_s: float = 60.0
 
 
 class LiveSource(ABC):
@@ -64,6 +67,7 @@ class LiveSource(ABC):
         self._said_unbelievable = self._said_out_of_pace = False
         self._stamped = True
         self._container: Any = None
+        self._pump: PacketPump | None = None
         self._stream: Any = None
 
     @abstractmethod
@@ -133,22 +137,27 @@ class LiveSource(ABC):
 
     def close(self) -> None:
         """Disconnect; may be called twice, from the thread that reads."""
-        if self._container is not None:
+        if self._pump is not None:
+            self._pump.close()
+        elif self._container is not None:
             self._container.close()
-        self._container = self._stream = None
+        self._container = self._stream = self._pump = None
 
     def _packets(self) -> Iterator[Any]:
-        packets = self._container.demux(self._stream)
-        while True:
-            start_ns = self._clock.monotonic_ns()
-            try:
-                packet = next(packets)
-            except StopIteration:
+        self._pump = PacketPump(self._container, self._stream, self.name, self._clock)
+        try:
+            for packet in self._pump.packets(self._input.silent_s):
+                if packet.size:
+                    yield packet
+        except Silent:
+            raise SourceError(
+                f"{self.name}: connected, but no picture for {self._input.silent_s:g} s; "
+                "check the camera's encoder, or raise timeout_s"
+            ) from None
+        except Failed as failed:
+            if failed.error is None:
                 raise SourceError(f"{self.name}: the sender ended the stream") from None
-            except (av.FFmpegError, OSError) as error:
-                raise self._explain(error, self._since_s(start_ns)) from None
-            if packet.size:
-                yield packet
+            raise self._explain(failed.error, failed.waited_s) from None
 
     def _stamp_ns(self, what: Any) -> int | None:
         """The sender's stamp of a packet or picture, nanoseconds; None where it bears none."""

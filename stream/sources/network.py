@@ -18,8 +18,9 @@ from stream.sync.ladder import CommonRung
 
 log = logging.getLogger("nightglass")
 
-_OPEN_SLACK_S = 7.0
-"""Beyond ``timeout_s``: FFmpeg waits for a key frame to know the picture, which some cameras send every 5 s."""
+_SLACK_S = 7.0
+"""Beyond ``timeout_s``: FFmpeg waits for a key frame to know the picture, which some cameras send every 5 s, and slow
+cameras send a picture now and then."""
 
 SCHEMES = ("rtsp", "rtsps", "rtp", "srt", "udp", "tcp", "http", "https")
 
@@ -49,8 +50,8 @@ def network_input(config: SourceConfig) -> LiveInput:
     timeout_us = str(round(config.timeout_s * 1e6))
     options = {"fflags": "nobuffer"}
     # FFmpeg's own time-out begins anew with every byte: a camera that sends reports but no picture would never be given
-    # up. PyAV's does not, but its callback takes the GIL, so it is for opening only.
-    open_timeout_s, read_timeout_s = config.timeout_s + _OPEN_SLACK_S, None
+    # up. PyAV's does not, but its callback takes the GIL, so it is for opening only; later a ``PacketPump`` sees to it.
+    open_timeout_s, read_timeout_s = config.timeout_s + _SLACK_S, None
     if scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": config.transport, "timeout": timeout_us, "allowed_media_types": "video"}
         if config.transport == "udp":
@@ -68,7 +69,8 @@ def network_input(config: SourceConfig) -> LiveInput:
         options |= {"timeout": timeout_us}
     else:
         options |= {"timeout": timeout_us, "rw_timeout": timeout_us}
-    return LiveInput(config.url, redact(config.url), None, options, open_timeout_s, read_timeout_s)
+    silent_s = config.timeout_s + _SLACK_S
+    return LiveInput(config.url, redact(config.url), None, options, open_timeout_s, read_timeout_s, silent_s)
 
 
 def advice(error: Exception, timeout_s: float) -> str:
