@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.engines.processors import usable_processors
+from models.engines.processors import processor_flags, usable_processors
 from stream.kernel_cache import VARIABLE, kernel_cache
 
 Status = Literal["ok", "optional", "missing"]
@@ -161,7 +161,7 @@ def _kernels() -> list[Check]:
 
 
 def _cpu() -> list[Check]:
-    flags = _cpu_flags()
+    flags = processor_flags()
     found = [flag for flag in _CPU_FLAGS if flag in flags]
     threads = usable_processors()
     detail = f"{threads} threads; {', '.join(found) or 'no vector extensions known'}"
@@ -205,18 +205,6 @@ def _window() -> list[Check]:
         advice = "for a window set DISPLAY, or use 'view ENDPOINT' from another machine"
         checks.append(Check("display", "optional", "none", advice))
     return checks
-
-
-def _cpu_flags() -> set[str]:
-    """The processor's feature flags as Linux names them; empty elsewhere."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return set()
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):
-            return set(value.split())
-    return set()
 
 
 def _version(distribution: str) -> str | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as opset
 
 from models.engines import KINDS, EngineError, load_engine
-from models.engines.openvino import OpenVinoEngine
+from models.engines.openvino import OpenVinoEngine, automatic_precision
 from models.geometry import SIZE_MULTIPLE, padded_size
 from models.weights import shipped_models, weights_path
 
@@ -121,7 +121,10 @@ def test_big_pictures_are_looked_at_at_half_the_resolution_and_keep_their_detail
 
 
 def test_precision():
-    assert OpenVinoEngine("stream", "auto").precision == ("bf16" if HAS_BF16 else "fp32")
+    assert OpenVinoEngine("stream", "auto").precision in (("bf16", "fp32") if HAS_BF16 else ("fp32",))
+    assert automatic_precision(["FP32", "BF16"], ["avx2", "amx_bf16"]) == "bf16"
+    assert automatic_precision(["FP32", "BF16"], ["avx2", "avx512_bf16"]) == "fp32", "slower than fp32 there"
+    assert automatic_precision(["FP32"], ["amx_bf16"]) == "fp32"
     with pytest.raises(EngineError, match="int8"):
         OpenVinoEngine("stream", "int8")
     if not HAS_BF16:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +24,7 @@ from models.engines.base import (
     named_scores,
 )
 from models.engines.cache import cache_folder
-from models.engines.processors import usable_processors
+from models.engines.processors import processor_flags, usable_processors
 from models.engines.unread import PICTURES, unread
 from models.geometry import trunk_size
 from models.outputs import INPUTS, OUTPUTS
@@ -67,6 +67,15 @@ class _Size:
             self._idle.append(mine)
 
 
+def automatic_precision(abilities: Collection[str], flags: Collection[str]) -> str:
+    """``bf16`` or ``fp32``, by OpenVINO's word on the CPU and the CPU's own flags.
+
+    bf16 only where the CPU multiplies matrices of it: with AVX-512's bf16 alone a 640x480 picture took 4.3 ms and with
+    fp32 3.7 (two threads).
+    """
+    return "bf16" if "BF16" in abilities and "amx_bf16" in flags else "fp32"
+
+
 class OpenVinoEngine:
     """Runs an exported student on the CPU. Implements ``models.engines.base.Engine``.
 
@@ -96,7 +105,7 @@ class OpenVinoEngine:
         abilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in abilities:
             raise EngineError(f"precision 'bf16': this CPU does not run it (it has {', '.join(abilities)}); use 'auto'")
-        self.precision = "bf16" if precision == "bf16" or (precision == "auto" and "BF16" in abilities) else "fp32"
+        self.precision = automatic_precision(abilities, processor_flags()) if precision == "auto" else precision
         self._threads = threads or usable_processors()
         self.parallel = min(self._threads, _MOST_PARALLEL) if throughput else 1
         try:
