@@ -207,7 +207,6 @@ def calibrate(
     refuse_to_overwrite("--output", output, inputs)
     if points is None:
         refuse_to_overwrite("--output (its picture goes beside it)", target.picture_path(), inputs)
-    if points is None:
         lines = calibrate_from_footage(infrared, visible, target, SystemClock(), seconds)
     else:
         lines = calibrate_by_hand(infrared, visible, points, target, SystemClock())
