@@ -130,6 +130,8 @@ def live(
 
     def ready() -> None:
         release_garbage()
+        for address in run.addresses():
+            typer.echo(f"page: {address}", err=True)
         typer.echo("live", err=True)
 
     result = run.run(duration, on_ready=ready)

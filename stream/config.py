@@ -5,7 +5,6 @@ Values of a file can be overridden by command line options; defaults stand here 
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.engines import Resolution
 from stream.distance import MOST_M
-from stream.endpoint import check_endpoint
+from stream.endpoint import check_endpoint, host_and_port, is_loopback
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
 
@@ -24,6 +23,7 @@ Policy = Literal["latest", "block"]
 ChromaMode = Literal["natural", "plain"]
 EncoderPreset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]
 StreamName = Literal["fused", "infrared", "visible", "status"]
+PictureStream = Literal["fused", "infrared", "visible"]
 
 PositiveMs = Annotated[float, Field(gt=0)]
 UpToADayS = Annotated[float, Field(gt=0, le=86_400)]
@@ -114,7 +114,7 @@ class ControlConfig(StrictModel):
     @model_validator(mode="after")
     def _of_this_machine(self) -> ControlConfig:
         parts = urlsplit(self.endpoint)
-        if not (parts.scheme == "ipc" or (parts.scheme == "tcp" and _is_loopback(parts.netloc))):
+        if not (parts.scheme == "ipc" or (parts.scheme == "tcp" and is_loopback(parts.netloc))):
             raise ValueError(f"endpoint {self.endpoint!r} must be tcp:// on the loopback (127.0.0.1), or ipc://")
         check_endpoint(self.endpoint)
         return self
@@ -195,7 +195,7 @@ class ZeroMQConfig(StrictModel):
         parts = urlsplit(self.endpoint)
         if parts.scheme not in ("tcp", "ipc", "inproc"):
             raise ValueError(f"endpoint {self.endpoint!r} must start with tcp://, ipc:// or inproc://")
-        if parts.scheme == "tcp" and self.curve is None and not self.insecure and not _is_loopback(parts.netloc):
+        if parts.scheme == "tcp" and self.curve is None and not self.insecure and not is_loopback(parts.netloc):
             raise ValueError(
                 f"endpoint {self.endpoint!r} is reachable from other machines: give 'curve' keys, "
                 "or set 'insecure: true' if the network is trusted"
@@ -204,14 +204,42 @@ class ZeroMQConfig(StrictModel):
         return self
 
 
-def _is_loopback(netloc: str) -> bool:
-    host = netloc.rsplit(":", 1)[0].strip("[]")
-    if host in ("localhost", "lo"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+class WebTlsConfig(StrictModel):
+    """HTTPS: files in PEM. ``certificate`` with its chain, ``key`` without a passphrase."""
+
+    certificate: FilePath
+    key: FilePath
+
+
+class WebConfig(StrictModel):
+    """A page with the live picture. Anything but the loopback needs a password, or ``insecure: true`` on purpose."""
+
+    listen: str = "127.0.0.1:8080"
+    streams: list[PictureStream] = Field(default=["fused", "infrared", "visible"], min_length=1)
+    """What viewers can choose from; the first is shown first."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 80
+    max_viewers: Annotated[int, Field(ge=1, le=1000)] = 16
+    password_file: FilePath | None = None
+    """Its first line is the password."""
+    tls: WebTlsConfig | None = None
+    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]] = Field(default=[])
+    """Names, without a port, by which browsers reach the page, beyond addresses and this machine's own name."""
+    insecure: bool = False
+
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        host_and_port(value)
+        return value
+
+    @model_validator(mode="after")
+    def _not_open_to_the_world(self) -> WebConfig:
+        if self.password_file is None and not self.insecure and not is_loopback(self.listen):
+            raise ValueError(
+                f"listen {self.listen!r} is reachable from other machines: give a 'password_file', "
+                f"or set 'insecure: true' to show the cameras to everybody who can reach it"
+            )
+        return self
 
 
 class WindowConfig(StrictModel):
@@ -226,6 +254,7 @@ class OutputsConfig(StrictModel):
     zeromq: ZeroMQConfig | None = None
     record: RecordConfig | None = None
     window: WindowConfig | None = None
+    web: WebConfig | None = None
 
 
 class NightglassConfig(StrictModel):

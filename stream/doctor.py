@@ -19,7 +19,20 @@ from stream.kernel_cache import VARIABLE, kernel_cache
 Status = Literal["ok", "optional", "missing"]
 """``optional``: absent, and only an extra feature lacks it. ``missing``: the base does not work without it."""
 
-BASE_PACKAGES = ("av", "numba", "numpy", "opencv-python", "openvino", "pydantic", "pyyaml", "pyzmq", "rich", "typer")
+BASE_PACKAGES = (
+    "aiohttp",
+    "av",
+    "numba",
+    "numpy",
+    "opencv-python",
+    "openvino",
+    "prometheus-client",
+    "pydantic",
+    "pyyaml",
+    "pyzmq",
+    "rich",
+    "typer",
+)
 """The distributions that pyproject.toml asks for."""
 
 MIN_PYTHON = (3, 11)

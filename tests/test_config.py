@@ -273,7 +273,7 @@ def test_live_sim_shows_every_key_but_those_of_sections_that_are_off():
             found |= keys(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
         return found
 
-    off = ("visible.", "outputs.zeromq.curve", "outputs.window")
+    off = ("visible.", "outputs.zeromq.curve", "outputs.web.tls", "outputs.window")
     wanted = {k for k in schema_keys(NightglassConfig) if not k.startswith(off)}
     assert {k for k in keys(data) if not k.startswith(off)} == wanted
 

@@ -99,6 +99,11 @@ class Live:
             "lost_outputs": self._lost_outputs(),
         }
 
+    def addresses(self) -> list[str]:
+        """What a person can open in a browser, once the run is ready."""
+        found = (getattr(writer.sink, "address", None) for writer in self._writers)
+        return [address for address in found if address is not None]
+
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """Run until ``stop``, both sources' end, or ``duration_s`` after both were connected; the report.
 
@@ -139,7 +144,9 @@ class Live:
                 infos["visible"].pixel_aspect,
             )
             if not sinks:
-                raise UsageError("live fusion needs an output: set outputs.zeromq, outputs.record or outputs.window")
+                raise UsageError(
+                    "live fusion needs an output: set outputs.web, outputs.zeromq, outputs.record or outputs.window"
+                )
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
                 latency = sink.stage == "publish" or not publishes

@@ -24,7 +24,7 @@ def open_sinks(
     """The sinks that ``outputs`` asks for, not open yet: each is opened by the thread that will write to it.
 
     ``rate_hz``: nominal output rate. ``status``: counters for the status stream; called from another thread.
-    ``pixel_aspect``: width of a pixel by its height, which video files say of themselves; other outputs cannot.
+    ``pixel_aspect``: width of a pixel by its height, which video files and the page say; other outputs cannot.
     Raises UsageError for a recording that cannot be (unknown ending, codec that the container does not hold).
     """
     # Not at the top: each brings modules (libzmq, FFmpeg) that a run without it need not load.
@@ -46,4 +46,8 @@ def open_sinks(
         from stream.sinks.window import Window
 
         sinks.append(Window(outputs.window))
+    if outputs.web is not None:
+        from stream.sinks.web.sink import WebPage
+
+        sinks.append(WebPage(outputs.web, camera, compose, clock, status, pixel_aspect))
     return sinks
