@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from web_support import make_certificate, needs_openssl
 
-from stream.config import WebTlsConfig
 from stream.endpoint import host_and_port
 from stream.errors import SinkError
 from stream.sinks.web.access import SESSION_S, Failures, Sessions, known_host, read_password, same_origin
@@ -25,9 +23,6 @@ from stream.sinks.web.inflight import InFlight
 from stream.sinks.web.metrics import Ages, Collector, Known
 
 MS = 1_000_000
-needs_openssl = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="needs openssl (Debian: apt install openssl)"
-)
 
 
 def link(flight: InFlight, *, camera_ms: int, delay_ms: int, picture_ms: int, pictures: int = 300) -> tuple[float, int]:
@@ -331,27 +326,6 @@ def test_metrics_of_a_pipeline_that_says_little() -> None:
     found = metrics({"alignment": None, "timing": None})
     assert found["nightglass_healthy", ()] == 1
     assert not [name for name, _ in found if "alignment" in name or "timing" in name]
-
-
-def make_certificate(folder: Path, name: str) -> WebTlsConfig:
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + [
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            str(key),
-            "-out",
-            str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    return WebTlsConfig(certificate=certificate, key=key)
 
 
 def served(certificate: Certificate) -> bytes:

@@ -153,10 +153,11 @@ class WebPage:
                 backlog=_BACKLOG,
                 dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
             )
-        except socket.gaierror:
-            raise SinkError(f"{self.name}: {_REASONS[errno.EADDRNOTAVAIL]}") from None
         except OSError as error:
-            raise SinkError(f"{self.name}: {_REASONS.get(error.errno or 0, error.strerror)}") from None
+            number = error.errno or 0
+            # Below 0: the resolver's, for a name that is no address.
+            reason = _REASONS[errno.EADDRNOTAVAIL] if number < 0 else _REASONS.get(number, error.strerror)
+            raise SinkError(f"{self.name}: {reason}") from None
 
     def _name_address(self, port: int, certificate: Certificate | None) -> None:
         host, _ = host_and_port(self._config.listen)
