@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -95,6 +96,14 @@ class Browser:
                 return value
             assert time.monotonic() < end, f"in vain: {expression}\n{self.text()}\n{self.events[-5:]}"
             time.sleep(0.05)
+
+    def until(self, what: Callable[[], Any]) -> Any:
+        """Wait until something on this side is true, while the browser goes on; its value."""
+        end = time.monotonic() + LIMIT_S
+        while not (value := what()):
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.05)
+        return value
 
     def text(self) -> str:
         """All that can be read on the page."""

@@ -103,8 +103,16 @@ class Server:
 
 
 def _quiet_logger() -> logging.Logger:
-    """aiohttp's log without requests that are no HTTP: on an open port they come all day, each with a traceback."""
+    """aiohttp's log without requests that are no HTTP, and clients that go in the middle of one.
+
+    On an open port they come all day, and each brings a traceback.
+    """
     logger = logging.getLogger("nightglass.web")
     if not logger.filters:
-        logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+        logger.addFilter(_is_ours)
     return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (HttpProcessingError, ConnectionError))
