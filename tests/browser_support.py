@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,24 +50,34 @@ class Browser:
             [program, *_FLAGS, f"--user-data-dir={self._folder.name}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Debian's program is a script: what it starts is ended with it
         )
         self._loop = asyncio.new_event_loop()
+        self._session: aiohttp.ClientSession | None = None
         self._count = 0
         self.events: list[dict[str, Any]] = []
         """What the browser has told without being asked, such as errors on the page's console."""
 
     def __enter__(self) -> Browser:
-        self._loop.run_until_complete(self._connect())
-        for domain in ("Page", "Runtime", "Log"):
-            self.call(f"{domain}.enable")
+        try:
+            self._loop.run_until_complete(self._connect())
+            for domain in ("Page", "Runtime", "Log"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._loop.run_until_complete(self._session.close())
+        self._end()
+
+    def _end(self) -> None:
+        if self._session is not None:
+            self._loop.run_until_complete(self._session.close())
         self._loop.close()
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._folder.cleanup()
 

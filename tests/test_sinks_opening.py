@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stream.clock import SystemClock
-from stream.config import ComposeConfig, OutputsConfig, RecordConfig, WindowConfig, ZeroMQConfig
+from stream.config import ComposeConfig, OutputsConfig, RecordConfig, WebConfig, WindowConfig, ZeroMQConfig
 from stream.errors import SinkError, UsageError
 from stream.sinks import screen_process
 from stream.sinks.base import Sink
@@ -27,12 +27,16 @@ def made(**outputs: Any) -> list[Sink]:
 
 def test_every_output_makes_its_sink() -> None:
     sinks = made(
-        record=RecordConfig(path="out/a.mp4"), zeromq=ZeroMQConfig(endpoint="tcp://127.0.0.1:0"), window=WindowConfig()
+        record=RecordConfig(path="out/a.mp4"),
+        zeromq=ZeroMQConfig(endpoint="tcp://127.0.0.1:0"),
+        window=WindowConfig(),
+        web=WebConfig(listen="127.0.0.1:0"),
     )
     assert [(sink.name, sink.stage) for sink in sinks] == [
         ("record out/a.mp4", "encode"),
         ("zeromq tcp://127.0.0.1:0", "publish"),
         ("window Nightglass", "publish"),
+        ("web 127.0.0.1:0", "publish"),
     ]
     assert [type(sink).__name__ for sink in made(record=RecordConfig(path="out/"))] == ["PngFolder"]
     assert made() == []
@@ -79,7 +83,8 @@ def test_nothing_but_the_window_process_loads_opencv() -> None:
 def test_a_conversion_starts_without_what_only_other_runs_need() -> None:
     code = (
         "import sys, stream.cli, stream.pipeline.offline, stream.progress, models.engines.openvino\n"
-        "unneeded = ('cv2', 'zmq', 'rich', 'kernels.halved', 'kernels.palette', 'kernels.resize')\n"
+        "unneeded = ('aiohttp', 'asyncio', 'cv2', 'prometheus_client', 'zmq', 'rich')\n"
+        "unneeded += ('kernels.halved', 'kernels.palette', 'kernels.resize')\n"
         "print([name for name in unneeded if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
