@@ -8,7 +8,9 @@ TORCH_ARGS ?=
 
 PIP_FLAGS := --disable-pip-version-check --quiet
 SYSTEM_PACKAGES := ffmpeg gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libgl1 libglib2.0-0
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libgl1 libglib2.0-0 openssl
+# Not every distribution has both.
+BROWSERS := chromium-headless-shell chromium
 
 .PHONY: help setup demo test lint setup-train test-train setup-system clean
 
@@ -62,7 +64,11 @@ test-train: setup-train
 setup-system:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			$(SYSTEM_PACKAGES); \
+			$(SYSTEM_PACKAGES) || exit 1; \
+		for browser in $(BROWSERS); do \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$browser && exit; \
+		done; \
+		echo "none of $(BROWSERS) can be installed: tests that need a browser skip and say so"; \
 	else \
 		echo "not root, or no apt-get: tests that need these packages skip and say so: $(SYSTEM_PACKAGES)"; \
 	fi

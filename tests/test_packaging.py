@@ -34,6 +34,14 @@ def test_every_folder_with_code_is_packaged():
     assert not [name for name in others if name.startswith(PACKAGES)], "would be packaged by its name's beginning"
 
 
+def test_files_that_are_no_code_are_packaged():
+    data = PROJECT["tool"]["setuptools"]["package-data"]
+    packaged = {path for package, globs in data.items() for one in globs for path in (ROOT / package).glob(one)}
+    known = (".py", ".pyc", ".nbi", ".nbc")
+    files = {path for name in ("models", "stream") for path in (ROOT / name).rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in known} == packaged
+
+
 @pytest.fixture
 def workshop(tmp_path):
     """The Makefile beside a Python that only writes down what it is asked to do."""
