@@ -76,6 +76,7 @@ class Live:
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
         self._writers: list[Writer] = []
+        self._told_lost: list[Writer] = []
         self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
@@ -96,7 +97,7 @@ class Live:
             "sources": dict(self._states),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
-            "lost_outputs": self._lost_outputs(),
+            **self._outputs(),
         }
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -143,7 +144,9 @@ class Live:
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
                 latency = sink.stage == "publish" or not publishes
-                writer = Writer(sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency)
+                writer = Writer(
+                    sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency, resume=True
+                )
                 writers.append(writer)
                 writer.start()
             pairing = sync_config(config, calibration)
@@ -175,16 +178,27 @@ class Live:
             self._timekeeper.stop()
             if engine is not None:
                 engine.close()
-        if writers and all(writer.failed for writer in writers):
-            raise writers[0].failed or SinkError("all outputs were lost")
+        if writers and all(writer.lost for writer in writers):
+            raise writers[0].lost or SinkError("all outputs were lost")
+        self._tell_lost(writers)
         return build_report(stats, elapsed_s, engine, sync.counters) | {
-            "lost_outputs": self._lost_outputs(),
+            **self._outputs(),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
         }
 
-    def _lost_outputs(self) -> dict[str, str]:
-        return {writer.sink.name: str(writer.failed) for writer in self._writers if writer.failed}
+    def _outputs(self) -> dict[str, Any]:
+        return {
+            "lost_outputs": {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
+            "resumed_outputs": {writer.sink.name: writer.resumed for writer in self._writers if writer.resumed},
+        }
+
+    def _tell_lost(self, writers: list[Writer]) -> None:
+        """Say once of each output that is lost for good; where all are, that is the run's own error."""
+        for writer in writers:
+            if writer.failed is not None and writer not in self._told_lost:
+                self._told_lost.append(writer)
+                log.error("%s", writer.failed)
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]
@@ -252,6 +266,7 @@ class Live:
                 return
             if all(writer.failed for writer in writers):
                 return
+            self._tell_lost(writers)
 
     def _drain(self, sync: Synchronizer, role: Role, reader: Reader) -> bool:
         """Hand all that has come to the synchronizer; False once the source has ended."""
