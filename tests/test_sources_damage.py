@@ -121,6 +121,21 @@ def test_marks_that_are_ignored_are_told_once(tmp_path: Path, caplog: pytest.Log
     ]
 
 
+def test_hdr_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height = picture(0).width, picture(0).height
+        stream.codec_context.color_trc, stream.codec_context.colorspace = 16, 10
+        container.mux(stream.encode(picture(0)))
+        container.mux(stream.encode(picture(1)))
+        container.mux(stream.encode())
+    assert len(read(tmp_path / "a.mkv")[0]) == 2
+    assert [("HDR (PQ)" in line, "constant luminance" in line) for line in caplog.messages] == [
+        (False, True),
+        (True, False),
+    ]
+
+
 @pytest.mark.parametrize("pixel_format", ["gray", "gray10le", "gray12le", "gray16le"])
 def test_a_visible_camera_of_many_grey_levels_is_not_black(tmp_path: Path, pixel_format: str) -> None:
     path = write_video(tmp_path / "a.mkv", 3, codec="ffv1", pixel_format=pixel_format)

@@ -17,6 +17,7 @@ from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
 from stream.sources.decode import PlaneReader, check_decoder, describe, rate_of, to_ns, video_stream
+from stream.sources.marks import Marks
 from stream.sources.pacing import CommonStart, Pacer
 
 log = logging.getLogger("nightglass")
@@ -52,7 +53,6 @@ class FileSource:
         self._start = start
         self._container: Any = None
         self._stream: Any = None
-        self._told: set[str] = set()
 
     def open(self) -> StreamInfo:
         """Open the file. Raises SourceError: missing, empty, not a video, without a video stream."""
@@ -66,15 +66,15 @@ class FileSource:
 
         Raises SourceEnded after the last one that can be read if the file's header declares clearly more.
         """
-        reader = PlaneReader()
+        reader = PlaneReader(hd_is_709=True)
         pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
-        self._told = set()
+        marks = Marks(self.name)
         while True:
             lap = _Lap(self._container, self._stream)
             for picture, elapsed_ns, pts_s in lap.pictures():
-                self._tell(picture)
+                marks.tell(picture)
                 try:
                     planes = reader.read(picture)
                 except (av.FFmpegError, OSError):
@@ -135,21 +135,6 @@ class FileSource:
         threads = self._config.decoder_threads
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
-
-    def _tell(self, picture: av.VideoFrame) -> None:
-        """Say once of each what a picture's marks ask for and what is not done."""
-        marks = []
-        if picture.rotation % 360:
-            marks.append(
-                f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as stored; "
-                "if the other camera's are not turned so, turn them with a video tool first"
-            )
-        if picture.interlaced_frame:
-            marks.append("its pictures are interlaced: what moves has combs; deinterlace it with a video tool first")
-        for mark in marks:
-            if mark not in self._told:
-                self._told.add(mark)
-                log.warning("%s: %s", self.name, mark)
 
     def _check_end(self, lap: _Lap) -> None:
         if not lap.read:

@@ -17,6 +17,7 @@ from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
 from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.marks import Marks
 from stream.sources.pump import Failed, PacketPump, Silent
 from stream.sync.ladder import CommonRung, Ladder
 
@@ -29,6 +30,7 @@ class LiveInput:
 
     ``options``: of demuxer and protocol. ``open_timeout_s``, ``read_timeout_s``: PyAV's, None: only FFmpeg's own.
     ``silent_s``: after so long without a packet of its pictures it is given up, whatever else it sends.
+    ``hd_is_709``: as for ``PlaneReader``.
     """
 
     url: str
@@ -38,6 +40,7 @@ class LiveInput:
     open_timeout_s: float | None = None
     read_timeout_s: float | None = None
     silent_s: float = 60.0
+    hd_is_709: bool = False
 
 
 class LiveSource(ABC):
@@ -104,7 +107,7 @@ class LiveSource(ABC):
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
-        reader, ladder = PlaneReader(), self._ladder
+        reader, ladder, marks = PlaneReader(hd_is_709=self._input.hd_is_709), self._ladder, Marks(self.name)
         seq = 0
         for packet in self._packets():
             arrival_ns = self._clock.now_ns()
@@ -119,6 +122,7 @@ class LiveSource(ABC):
             except av.FFmpegError as error:
                 raise self._explain(error, 0.0) from None
             for picture in pictures:
+                marks.tell(picture)
                 planes = reader.read(picture)
                 pts_ns = self._stamp_ns(picture)
                 capture_ns, by = ladder.stamp(pts_ns)
