@@ -53,26 +53,32 @@ class PlaneReader:
       A grey picture with alpha, of 1 bit or of floats becomes ``gray`` or ``gray16le``.
 
     Colour that is marked BT.709 or BT.2020 becomes BT.601, which everything behind takes it for. The range is the
-    picture's own; where it says none: full for grey, RGB and ``yuvj``, limited for YUV.
+    picture's own; where it says none: full for grey, RGB and ``yuvj``, limited for YUV. A video's pictures that are
+    marked to be shown turned (phones, cameras hung upside down) are.
     """
 
-    def __init__(self, *, detect_grey: bool = False, hd_is_709: bool = False) -> None:
-        """``detect_grey``: give no chroma for a picture without colour, although its format has room for it.
-        Right for single images; in a video it would make chroma come and go with a black frame.
+    def __init__(self, *, stills: bool = False, hd_is_709: bool = False) -> None:
+        """``stills``: single images. One without colour has no chroma then, although its format has room for it; in a
+        video that would make chroma come and go with a black frame. And marks to turn pictures are for videos only.
 
         ``hd_is_709``: take HD pictures that do not say their matrix for BT.709, as players take coded video. Pictures,
         and uncompressed ones of capture devices, are BT.601 at any size.
         """
-        self._detect_grey = detect_grey
+        self._stills = stills
         self._hd_is_709 = hd_is_709
         self._reformatter = VideoReformatter()
 
     def read(self, picture: av.VideoFrame) -> Planes:
-        """Give the planes of one picture. Raises av.FFmpegError where swscale knows no way."""
+        """Give the planes of one picture, turned as it is marked. Raises av.FFmpegError where swscale knows no way."""
+        planes = self._stored(picture)
+        quarters = quarter_turns(picture.rotation) or 0
+        return planes if self._stills or not quarters else _turned(planes, quarters)
+
+    def _stored(self, picture: av.VideoFrame) -> Planes:
         form = picture.format
         if form.is_rgb or form.has_palette:
             packed = picture if form.name == "rgb24" else self._reformatter.reformat(picture, format="rgb24")
-            luma, chroma = planes_of_rgb(_packed_rgb(packed), detect_grey=self._detect_grey)
+            luma, chroma = planes_of_rgb(_packed_rgb(packed), detect_grey=self._stills)
             return Planes(luma, chroma, "full")
         if len(form.components) < 3:
             return Planes(self._grey(picture), None, _range(picture, default="full"))
@@ -120,7 +126,7 @@ class PlaneReader:
 
             luma, cb, cr = to_bt601(luma, cb, cr, matrix, full=color_range == "full")
         chroma: Chroma | None = Chroma(cb, cr)
-        if self._detect_grey and bool((cb == 128).all()) and bool((cr == 128).all()):
+        if self._stills and bool((cb == 128).all()) and bool((cr == 128).all()):
             chroma = None
         return Planes(luma, chroma, color_range)
 
@@ -130,6 +136,22 @@ class PlaneReader:
         if said == _UNSAID and self._hd_is_709:
             return "bt709" if picture.width >= _HD_WIDTH_PX or picture.height >= _HD_HEIGHT_PX else None
         return _MATRICES.get(said)
+
+
+def quarter_turns(rotation_deg: int) -> int | None:
+    """Of a picture that is to be shown so much counterclockwise: how many quarter turns, 0 to 3, or None."""
+    nearest = round(rotation_deg / 90)
+    # PyAV cuts fractions off: 89 may be 90 less a rounding error.
+    return nearest % 4 if abs(rotation_deg - 90 * nearest) <= 1 else None
+
+
+def _turned(planes: Planes, quarters: int) -> Planes:
+    """Contiguous copies. With odd sizes, chroma may lie one pixel aside afterwards."""
+    luma, *chroma = (
+        np.ascontiguousarray(np.rot90(plane, quarters))
+        for plane in (planes.luma, *((planes.chroma.cb, planes.chroma.cr) if planes.chroma else ()))
+    )
+    return Planes(luma, Chroma(*chroma) if chroma else None, planes.color_range)
 
 
 def _range(picture: av.VideoFrame, default: ColorRange) -> ColorRange:

@@ -40,7 +40,7 @@ class FileSource:
 
     Frames are decoded in the calling thread with ``config.decoder_threads``. ``capture_ns`` is the frame's time
     since the first one; with ``realtime``, the Unix time at which it is due. With ``loop`` times go on growing.
-    A file's rotation mark (phones set it) is ignored: frames come as they are stored.
+    Frames are turned as the file is marked (phones do it); what it says of itself is how they are stored.
     """
 
     def __init__(self, path: Path, config: SourceConfig, clock: Clock, start: CommonStart | None = None) -> None:

@@ -6,6 +6,8 @@ import logging
 
 import av
 
+from stream.sources.decode import quarter_turns
+
 log = logging.getLogger("nightglass")
 
 _CONSTANT_LUMINANCE = 10
@@ -31,10 +33,10 @@ class Marks:
 
 def _unmet(picture: av.VideoFrame) -> list[str]:
     marks = []
-    if picture.rotation % 360:
+    if quarter_turns(picture.rotation) is None:
         marks.append(
-            f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as stored; "
-            "if the other camera's are not turned so, turn them with a video tool first"
+            f"its mark to turn pictures by {picture.rotation} degrees is ignored, as that is no quarter turn: "
+            "they are taken as stored"
         )
     if picture.interlaced_frame:
         marks.append("its pictures are interlaced: what moves has combs; deinterlace it with a video tool first")
