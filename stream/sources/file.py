@@ -17,6 +17,7 @@ from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
 from stream.sources.decode import PlaneReader, check_decoder, describe, rate_of, to_ns, video_stream
+from stream.sources.deinterlace import Deinterlacer
 from stream.sources.marks import Marks
 from stream.sources.pacing import CommonStart, Pacer
 
@@ -70,9 +71,9 @@ class FileSource:
         pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
-        marks = Marks(self.name)
+        marks, whole = Marks(self.name), Deinterlacer(self.name)
         while True:
-            lap = _Lap(self._container, self._stream)
+            lap = _Lap(self._container, self._stream, whole)
             for picture, elapsed_ns, pts_s in lap.pictures():
                 marks.tell(picture)
                 try:
@@ -175,9 +176,10 @@ class _Lap:
     first time at ``first_restart_ns``: transport streams that were put one after another have that.
     """
 
-    def __init__(self, container: Any, stream: Any) -> None:
+    def __init__(self, container: Any, stream: Any, whole: Deinterlacer) -> None:
         self._container = container
         self._stream = stream
+        self._whole = whole
         self.period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
         self._zero_ns: int | None = None
         # AVI stamps packets in the order of decoding only: a picture with B frames around it would get another's time.
@@ -194,9 +196,8 @@ class _Lap:
         for picture in self._decoded():
             elapsed_ns = self.end_ns
             pts_s = None
-            stamp = picture.dts if self._in_decoding_order else picture.pts
-            if stamp is not None:
-                pts_ns = to_ns(stamp, picture.time_base)
+            if picture.pts is not None:
+                pts_ns = to_ns(picture.pts, picture.time_base)
                 pts_s = pts_ns / 1e9
                 if self._zero_ns is None:
                     self._zero_ns = pts_ns - elapsed_ns
@@ -227,18 +228,23 @@ class _Lap:
             try:
                 packet = next(packets)
             except StopIteration:
-                return
+                break
             except (av.FFmpegError, OSError) as error:
                 # What follows cannot be reached any more; whether that is too early is for the caller to judge.
                 log.warning("%s: reading stopped: %s", self._container.name, error.strerror)
-                return
+                break
             try:
                 pictures = packet.decode()
+                if self._in_decoding_order:
+                    for picture in pictures:
+                        picture.pts = picture.dts
+                pictures = [whole for picture in pictures for whole in self._whole.push(picture)]
             except (av.FFmpegError, OSError):
                 # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken += 1
                 continue
             yield from pictures
+        yield from self._whole.flush()
 
 
 @dataclass(frozen=True, slots=True)

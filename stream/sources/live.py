@@ -17,6 +17,7 @@ from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
 from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.deinterlace import Deinterlacer
 from stream.sources.marks import Marks
 from stream.sources.pump import Failed, PacketPump, Silent
 from stream.sync.ladder import CommonRung, Ladder
@@ -108,13 +109,14 @@ class LiveSource(ABC):
     def frames(self) -> Iterator[Frame]:
         """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
         reader, ladder, marks = PlaneReader(hd_is_709=self._input.hd_is_709), self._ladder, Marks(self.name)
+        whole = Deinterlacer(self.name)
         seq = 0
         for packet in self._packets():
             arrival_ns = self._clock.now_ns()
             ladder.arrived(self._stamp_ns(packet), arrival_ns, sender_time_ns(packet))
             self._say_if_unbelievable()
             try:
-                pictures = packet.decode()
+                pictures = [one for picture in packet.decode() for one in whole.push(picture)]
             except av.InvalidDataError:
                 self.broken_frames += 1
                 seq += 1

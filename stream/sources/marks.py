@@ -38,8 +38,6 @@ def _unmet(picture: av.VideoFrame) -> list[str]:
             f"its mark to turn pictures by {picture.rotation} degrees is ignored, as that is no quarter turn: "
             "they are taken as stored"
         )
-    if picture.interlaced_frame:
-        marks.append("its pictures are interlaced: what moves has combs; deinterlace it with a video tool first")
     if int(picture.colorspace) == _CONSTANT_LUMINANCE:
         marks.append("its colours are BT.2020 with constant luminance, and are come near to only")
     # Older PyAV does not give it.
