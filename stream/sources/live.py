@@ -117,15 +117,20 @@ class LiveSource(ABC):
             self._say_if_unbelievable()
             try:
                 pictures = [one for picture in packet.decode() for one in whole.push(picture)]
-            except av.InvalidDataError:
+            except (av.FFmpegError, OSError):
+                # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken_frames += 1
                 seq += 1
                 continue
-            except av.FFmpegError as error:
-                raise self._explain(error, 0.0) from None
             for picture in pictures:
                 marks.tell(picture)
-                planes = reader.read(picture)
+                try:
+                    planes = reader.read(picture)
+                except (av.FFmpegError, OSError):
+                    # Damage can name a colour space or format that swscale knows no way from.
+                    self.broken_frames += 1
+                    seq += 1
+                    continue
                 pts_ns = self._stamp_ns(picture)
                 capture_ns, by = ladder.stamp(pts_ns)
                 yield Frame(
