@@ -111,8 +111,7 @@ class LiveSource(ABC):
         reader, ladder, marks = PlaneReader(hd_is_709=self._input.hd_is_709), self._ladder, Marks(self.name)
         whole = Deinterlacer(self.name)
         seq = 0
-        for packet in self._packets():
-            arrival_ns = self._clock.now_ns()
+        for packet, arrival_ns in self._packets():
             ladder.arrived(self._stamp_ns(packet), arrival_ns, sender_time_ns(packet))
             self._say_if_unbelievable()
             try:
@@ -154,12 +153,12 @@ class LiveSource(ABC):
             self._container.close()
         self._container = self._stream = self._pump = None
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self) -> Iterator[tuple[Any, int]]:
         self._pump = PacketPump(self._container, self._stream, self.name, self._clock)
         try:
-            for packet in self._pump.packets(self._input.silent_s):
+            for packet, arrival_ns in self._pump.packets(self._input.silent_s):
                 if packet.size:
-                    yield packet
+                    yield packet, arrival_ns
         except Silent:
             raise SourceError(
                 f"{self.name}: connected, but no picture for {self._input.silent_s:g} s; "
