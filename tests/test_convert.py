@@ -114,6 +114,14 @@ def test_colours_of_the_visible_recording_are_kept(folder: Path):
     assert abs(cb - 148) < 3 and abs(cr - 128) < 3
 
 
+def test_a_full_disk_is_told_once(folder: Path):
+    (folder / "large.yaml").write_text("outputs: {record: {path: x.mkv, crf: 0}}\n")
+    arguments = ("--infrared", "many.mp4", "--visible", "many.mp4", "--config", "large.yaml", "--output", "full.mkv")
+    done = nightglass("convert", *arguments, cwd=folder, largest_file=50_000)
+    assert done.code == 1 and done.err.count("free space") == 1
+    assert done.error.startswith("record full.mkv: ")
+
+
 def test_palette(folder: Path):
     run(folder, "--mode", "infrared", "--palette", "ironbow", output="iron.mkv")
     with av.open(str(folder / "iron.mkv")) as container:
