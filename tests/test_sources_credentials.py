@@ -15,9 +15,7 @@ from stream.sources.credentials import why_unreadable
 from stream.sources.opening import open_source
 
 
-@pytest.mark.parametrize(
-    "password", ["sec/ret", "sec?ret", "sec#ret", "sec%ret", "%", "9%zz", "sec:r/et", "/sec"]
-)
+@pytest.mark.parametrize("password", ["sec/ret", "sec?ret", "sec#ret", "sec%ret", "%", "9%zz", "sec:r/et", "/sec"])
 def test_a_raw_character_that_takes_the_url_apart_is_refused(password: str) -> None:
     url = f"rtsp://admin:{password}@192.0.2.1:554/main"
     with pytest.raises(ConfigError, match=r"cam\.yaml: key 'visible.url': .* as %2F") as configured:
