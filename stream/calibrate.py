@@ -13,13 +13,12 @@ from stream.calibration import Calibration, matrix_for
 from stream.calibration_file import load_calibration, save_calibration
 from stream.clock import Clock
 from stream.config import SourceConfig
-from stream.errors import CalibrationError, SourceError
+from stream.errors import CalibrationError
 from stream.footage import SPAN_S, pair_samples, read_footage
 from stream.frames import Picture
 from stream.sinks.still import write_still
 from stream.sources.base import Role
 from stream.sources.opening import open_source
-from stream.sources.redact import redact
 from stream.timing import find_timing
 
 
@@ -183,11 +182,7 @@ def _sides(infrared: str, visible: str) -> tuple[tuple[str, Role], tuple[str, Ro
 def _size(url: str, role: Role, clock: Clock) -> tuple[int, int]:
     source = open_source(SourceConfig(url=url), role, clock)
     try:
-        source.open()
-        # Not what the source says of itself: pictures may be marked to be turned.
-        frame = next(source.frames(), None)
+        info = source.open()
     finally:
         source.close()
-    if frame is None:
-        raise SourceError(f"{redact(url)}: no picture came; check that it plays")
-    return frame.width, frame.height
+    return info.width, info.height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -31,6 +32,11 @@ _MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 _HD_WIDTH_PX, _HD_HEIGHT_PX = 1280, 577
 """From one of them on, players take video that does not say its matrix for BT.709. (PAL has 576 rows.)"""
 
+NO_TURNS: Set[int] = frozenset()
+UPSIDE_DOWN: Set[int] = frozenset({2})
+ALL_TURNS: Set[int] = frozenset({1, 2, 3})
+"""Quarter turns. Upside down the size stays as the stream said before its first picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planes:
@@ -54,31 +60,34 @@ class PlaneReader:
 
     Colour that is marked BT.709 or BT.2020 becomes BT.601, which everything behind takes it for. The range is the
     picture's own; where it says none: full for grey, RGB and ``yuvj``, limited for YUV. A video's pictures that are
-    marked to be shown turned (phones, cameras hung upside down) are.
+    marked to be shown turned (phones, cameras hung upside down) can be.
     """
 
-    def __init__(self, *, stills: bool = False, hd_is_709: bool = False) -> None:
-        """``stills``: single images. One without colour has no chroma then, although its format has room for it; in a
-        video that would make chroma come and go with a black frame. And marks to turn pictures are for videos only.
+    def __init__(self, *, detect_grey: bool = False, hd_is_709: bool = False, turns: Set[int] = NO_TURNS) -> None:
+        """``detect_grey``: give no chroma for a picture without colour, although its format has room for it.
+        Right for single images; in a video it would make chroma come and go with a black frame.
 
         ``hd_is_709``: take HD pictures that do not say their matrix for BT.709, as players take coded video. Pictures,
         and uncompressed ones of capture devices, are BT.601 at any size.
+
+        ``turns``: by how many quarter turns pictures are turned that are marked so; others stay as stored.
         """
-        self._stills = stills
+        self._detect_grey = detect_grey
         self._hd_is_709 = hd_is_709
+        self._turns = turns
         self._reformatter = VideoReformatter()
 
     def read(self, picture: av.VideoFrame) -> Planes:
         """Give the planes of one picture, turned as it is marked. Raises av.FFmpegError where swscale knows no way."""
         planes = self._stored(picture)
-        quarters = quarter_turns(picture.rotation) or 0
-        return planes if self._stills or not quarters else _turned(planes, quarters)
+        quarters = quarter_turns(picture.rotation)
+        return _turned(planes, quarters) if quarters in self._turns else planes
 
     def _stored(self, picture: av.VideoFrame) -> Planes:
         form = picture.format
         if form.is_rgb or form.has_palette:
             packed = picture if form.name == "rgb24" else self._reformatter.reformat(picture, format="rgb24")
-            luma, chroma = planes_of_rgb(_packed_rgb(packed), detect_grey=self._stills)
+            luma, chroma = planes_of_rgb(_packed_rgb(packed), detect_grey=self._detect_grey)
             return Planes(luma, chroma, "full")
         if len(form.components) < 3:
             return Planes(self._grey(picture), None, _range(picture, default="full"))
@@ -126,7 +135,7 @@ class PlaneReader:
 
             luma, cb, cr = to_bt601(luma, cb, cr, matrix, full=color_range == "full")
         chroma: Chroma | None = Chroma(cb, cr)
-        if self._stills and bool((cb == 128).all()) and bool((cr == 128).all()):
+        if self._detect_grey and bool((cb == 128).all()) and bool((cr == 128).all()):
             chroma = None
         return Planes(luma, chroma, color_range)
 
@@ -145,10 +154,10 @@ def quarter_turns(rotation_deg: int) -> int | None:
     return nearest % 4 if abs(rotation_deg - 90 * nearest) <= 1 else None
 
 
-def _turned(planes: Planes, quarters: int) -> Planes:
+def _turned(planes: Planes, quarters: int | None) -> Planes:
     """Contiguous copies. With odd sizes, chroma may lie one pixel aside afterwards."""
     luma, *chroma = (
-        np.ascontiguousarray(np.rot90(plane, quarters))
+        np.ascontiguousarray(np.rot90(plane, quarters or 0))
         for plane in (planes.luma, *((planes.chroma.cb, planes.chroma.cr) if planes.chroma else ()))
     )
     return Planes(luma, Chroma(*chroma) if chroma else None, planes.color_range)

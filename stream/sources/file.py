@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,16 @@ from stream.config import SourceConfig
 from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
-from stream.sources.decode import PlaneReader, check_decoder, describe, rate_of, to_ns, video_stream
+from stream.sources.decode import (
+    ALL_TURNS,
+    PlaneReader,
+    check_decoder,
+    describe,
+    quarter_turns,
+    rate_of,
+    to_ns,
+    video_stream,
+)
 from stream.sources.deinterlace import Deinterlacer
 from stream.sources.marks import Marks
 from stream.sources.pacing import CommonStart, Pacer
@@ -24,6 +35,9 @@ from stream.sources.pacing import CommonStart, Pacer
 log = logging.getLogger("nightglass")
 
 _DEFAULT_RATE_HZ = 25.0
+
+_FIRST_PACKETS = 50
+"""Among so many a picture is looked for."""
 
 _OUT_OF_ORDER_NS = 250_000_000
 _OUT_OF_ORDER_FRAMES = 5
@@ -41,7 +55,7 @@ class FileSource:
 
     Frames are decoded in the calling thread with ``config.decoder_threads``. ``capture_ns`` is the frame's time
     since the first one; with ``realtime``, the Unix time at which it is due. With ``loop`` times go on growing.
-    Frames are turned as the file is marked (phones do it); what it says of itself is how they are stored.
+    Frames are turned by quarter turns as the file is marked (phones do it).
     """
 
     def __init__(self, path: Path, config: SourceConfig, clock: Clock, start: CommonStart | None = None) -> None:
@@ -60,18 +74,25 @@ class FileSource:
         _check_file(self._path)
         self._open_container()
         declared = _declared(self._container, self._stream)
-        return describe(self._stream, self.name, frame_count=declared.frames, live=self._config.realtime)
+        info = describe(self._stream, self.name, frame_count=declared.frames, live=self._config.realtime)
+        has_sound = bool(self._container.streams.audio)
+        info = replace(info, has_sound=has_sound)
+        if self._lies_on_its_side():
+            info = replace(info, width=info.height, height=info.width, pixel_aspect=1 / info.pixel_aspect)
+        self.close()
+        self._open_container()
+        return info
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames in presentation order.
 
         Raises SourceEnded after the last one that can be read if the file's header declares clearly more.
         """
-        reader = PlaneReader(hd_is_709=True)
+        reader = PlaneReader(hd_is_709=True, turns=ALL_TURNS)
         pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
-        marks, whole = Marks(self.name), Deinterlacer(self.name)
+        marks, whole = Marks(self.name, ALL_TURNS), Deinterlacer(self.name)
         while True:
             lap = _Lap(self._container, self._stream, whole)
             for picture, elapsed_ns, pts_s in lap.pictures():
@@ -113,6 +134,14 @@ class FileSource:
         if self._container is not None:
             self._container.close()
         self._container = self._stream = None
+
+    def _lies_on_its_side(self) -> bool:
+        """Whether the first picture, which is read for that, is marked to be turned by a quarter."""
+        for packet in islice(self._container.demux(self._stream), _FIRST_PACKETS):
+            with suppress(av.FFmpegError, OSError):
+                for picture in packet.decode():
+                    return quarter_turns(picture.rotation) in (1, 3)
+        return False
 
     def _open_container(self) -> None:
         try:

@@ -50,7 +50,7 @@ class FolderSource:
         self._clock = clock
         self._start = start
         self._files: list[Path] = []
-        self._reader = PlaneReader(stills=True)
+        self._reader = PlaneReader(detect_grey=True)
 
     def open(self) -> StreamInfo:
         """List the folder and read one image. Raises SourceError: missing, without images, none of them readable."""

@@ -16,7 +16,7 @@ from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
-from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.decode import UPSIDE_DOWN, PlaneReader, describe, sender_time_ns, to_ns, video_stream
 from stream.sources.deinterlace import Deinterlacer
 from stream.sources.marks import Marks
 from stream.sources.pump import Failed, PacketPump, Silent
@@ -108,7 +108,9 @@ class LiveSource(ABC):
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
-        reader, ladder, marks = PlaneReader(hd_is_709=self._input.hd_is_709), self._ladder, Marks(self.name)
+        # A quarter turn would change the size that everything was set up for.
+        reader = PlaneReader(hd_is_709=self._input.hd_is_709, turns=UPSIDE_DOWN)
+        ladder, marks = self._ladder, Marks(self.name, UPSIDE_DOWN)
         whole = Deinterlacer(self.name)
         seq = 0
         for packet, arrival_ns in self._packets():

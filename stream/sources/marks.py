@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Set
 
 import av
 
@@ -18,25 +19,26 @@ _HDR = {16: "PQ", 18: "HLG"}
 class Marks:
     """What one source's pictures have been found to ask for."""
 
-    def __init__(self, name: str) -> None:
-        """``name``: the source, for the log."""
+    def __init__(self, name: str, turns: Set[int]) -> None:
+        """``name``: the source, for the log. ``turns``: the quarter turns that are done."""
         self._name = name
+        self._turns = turns
         self._told: set[str] = set()
 
     def tell(self, picture: av.VideoFrame) -> None:
         """Warn of what this picture asks for, if it has not been said yet."""
-        for mark in _unmet(picture):
+        for mark in _unmet(picture, self._turns):
             if mark not in self._told:
                 self._told.add(mark)
                 log.warning("%s: %s", self._name, mark)
 
 
-def _unmet(picture: av.VideoFrame) -> list[str]:
+def _unmet(picture: av.VideoFrame, turns: Set[int]) -> list[str]:
     marks = []
-    if quarter_turns(picture.rotation) is None:
+    if picture.rotation and quarter_turns(picture.rotation) not in (0, *turns):
         marks.append(
-            f"its mark to turn pictures by {picture.rotation} degrees is ignored, as that is no quarter turn: "
-            "they are taken as stored"
+            f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as stored; "
+            "turn them in the camera or with a video tool"
         )
     if int(picture.colorspace) == _CONSTANT_LUMINANCE:
         marks.append("its colours are BT.2020 with constant luminance, and are come near to only")
