@@ -48,6 +48,9 @@ _BACKLOG = 3
 _MOST_UNSEEN = 8
 """Frames that may wait for a moment without work before the timekeeper looks at them."""
 
+_CLOCK_SET_S = 1.0
+"""Less is what NTP corrects in passing, and no name of a file tells it."""
+
 _TICK_S = 0.005
 _STOP_WITHIN_S = 5.0
 """All cameras together. A container is given ten seconds to end, then it is killed."""
@@ -77,6 +80,7 @@ class Live:
         self._readers: dict[Role, Reader] = {}
         self._writers: list[Writer] = []
         self._told_lost: list[Writer] = []
+        self._clock_set_by_s = 0.0
         self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
@@ -98,6 +102,7 @@ class Live:
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
             **self._outputs(),
+            "clock_set_by_s": self._clock_set_by_s,
         }
 
     def run(self, duration_s: float | None = None, on_ready: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -183,6 +188,7 @@ class Live:
         self._tell_lost(writers)
         return build_report(stats, elapsed_s, engine, sync.counters) | {
             **self._outputs(),
+            "clock_set_by_s": self._clock_set_by_s,
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
         }
@@ -192,6 +198,17 @@ class Live:
             "lost_outputs": {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
             "resumed_outputs": {writer.sink.name: writer.resumed for writer in self._writers if writer.resumed},
         }
+
+    def _tell_clock(self) -> None:
+        """Say it when the system clock has been set: stamps and file names go on by what it said at the start."""
+        set_by_s = self._clock.set_by_s()
+        if abs(set_by_s - self._clock_set_by_s) > _CLOCK_SET_S:
+            self._clock_set_by_s = round(set_by_s, 3)
+            log.warning(
+                "the system clock is now %+.1f s off what it was at the start: stamps and file names go on by the "
+                "old time; start live again to go by the new one",
+                set_by_s,
+            )
 
     def _tell_lost(self, writers: list[Writer]) -> None:
         """Say once of each output that is lost for good; where all are, that is the run's own error."""
@@ -267,6 +284,7 @@ class Live:
             if all(writer.failed for writer in writers):
                 return
             self._tell_lost(writers)
+            self._tell_clock()
 
     def _drain(self, sync: Synchronizer, role: Role, reader: Reader) -> bool:
         """Hand all that has come to the synchronizer; False once the source has ended."""
