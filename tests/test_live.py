@@ -199,6 +199,13 @@ def test_duration(tmp_path: Path, looped: list[dict[str, Any]]):
     assert 0 < len(list((tmp_path / "out").iterdir())) <= report["frames_out"]
 
 
+def test_a_closed_terminal_ends_it_as_ctrl_c_does(tmp_path: Path, looped: list[dict[str, Any]]):
+    with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
+        run.until(whole, 5)
+        run.finish(signal.SIGHUP)
+    assert _frames(tmp_path / "out.mp4") >= 3
+
+
 def test_stop_while_a_camera_is_still_being_waited_for(tmp_path: Path, looped: list[dict[str, Any]]):
     """Nobody sends to this port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
