@@ -148,16 +148,21 @@ def steady(
     return moved, (shown >> 8).astype(np.uint8), (shown & 255).astype(np.uint8)
 
 
-def bt709_to_bt601(
-    luma: NDArray[np.uint8], cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, full: bool
+def to_bt601(
+    luma: NDArray[np.uint8], cb: NDArray[np.uint8], cr: NDArray[np.uint8], matrix: str, *, full: bool
 ) -> tuple[NDArray[np.uint8], ...]:
-    """``kernels.matrix.bt709_to_bt601`` in float64 by way of red, green and blue; within 1 of the kernel, as luma gets
+    """``kernels.matrix.to_bt601`` in float64 by way of red, green and blue; within 1 of the kernel, as luma gets
     a whole number there.
     """
     y_scale, c_scale, black = (255.0, 255.0, 0.0) if full else (219.0, 224.0, 16.0)
     # As if colours could be brighter than white or darker than black: the way back is the same then.
     b, r = ((plane.astype(np.float64) - 128) / c_scale for plane in (cb, cr))
-    green, red, blue = -0.1873 * b - 0.4681 * r, 1.5748 * r, 1.8556 * b
+    # As the standards print them: ITU-R BT.709-6 and BT.2020-2 give 1.5748 and 1.8556, 1.4746 and 1.8814.
+    red_of_cr, blue_of_cb, green_of_cr, green_of_cb = {
+        "bt709": (1.5748, 1.8556, -0.4681, -0.1873),
+        "bt2020": (1.4746, 1.8814, -0.5714, -0.1646),
+    }[matrix]
+    green, red, blue = green_of_cb * b + green_of_cr * r, red_of_cr * r, blue_of_cb * b
     more = 0.299 * red + 0.587 * green + 0.114 * blue
     wide = more.repeat(2, axis=0).repeat(2, axis=1)[: luma.shape[0], : luma.shape[1]]
     planes = (luma - black) / y_scale + wide, (blue - more) / 1.772, (red - more) / 1.402

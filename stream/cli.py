@@ -125,8 +125,10 @@ def live(
         calibration = settings.registration.calibration
         refuse_to_overwrite("--report", report, [config, *sources, *([calibration] if calibration else [])])
     run = Live(settings, SystemClock())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: run.stop())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A closed terminal ends it as Ctrl-C does; but nohup means that it shall not.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: run.stop())
 
     def ready() -> None:
         release_garbage()

@@ -12,6 +12,9 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
 
+    def set_by_s(self) -> float:
+        """By how much the machine's own Unix time is ahead of ``now_ns``, seconds: it was set since the start."""
+
     def monotonic_ns(self) -> int:
         """Monotonic time in nanoseconds: for durations, never for stamps that leave the process."""
 
@@ -25,8 +28,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks.
 
-    Unix time is the monotonic clock plus an offset read once at start, so that a step of the system clock
-    (NTP, daylight saving by hand) never makes two frames of one run swap places.
+    Unix time is the monotonic clock plus an offset read once at start, so that a step of the system clock (NTP,
+    somebody by hand) never makes two frames of one run swap places, nor anybody wait for a time that does not come.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,10 @@ class SystemClock:
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
         return time.monotonic_ns() + self._offset_ns
+
+    def set_by_s(self) -> float:
+        """By how much the system clock was set since the start, seconds; positive: ahead."""
+        return (time.time_ns() - time.monotonic_ns() - self._offset_ns) / 1e9
 
     def monotonic_ns(self) -> int:
         """Monotonic time in nanoseconds."""

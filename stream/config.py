@@ -16,6 +16,7 @@ from stream.distance import MOST_M
 from stream.endpoint import check_endpoint, host_and_port, is_loopback
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
+from stream.sources.credentials import why_unreadable
 
 Mode = Literal["fused", "side-by-side", "pip", "infrared", "visible"]
 Palette = Literal["white-hot", "black-hot", "ironbow", "rainbow", "arctic"]
@@ -280,9 +281,13 @@ def parse_config(data: Any, origin: str) -> NightglassConfig:
     if not isinstance(data, dict):
         raise ConfigError(f"{origin}: a configuration is a mapping of keys, got {type(data).__name__}")
     try:
-        return NightglassConfig.model_validate(data)
+        config = NightglassConfig.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{origin}: {describe(error, NightglassConfig)}") from None
+    for key, source in (("infrared", config.infrared), ("visible", config.visible)):
+        if source is not None and (reason := why_unreadable(source.url)) is not None:
+            raise ConfigError(f"{origin}: key '{key}.url': {reason}")
+    return config
 
 
 def load_config(path: Path) -> NightglassConfig:

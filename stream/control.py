@@ -15,6 +15,7 @@ import zmq
 
 from stream.endpoint import check_endpoint
 from stream.errors import NightglassError, SinkError, SourceError, UsageError
+from stream.sinks.ipc import taken
 
 log = logging.getLogger("nightglass")
 
@@ -39,6 +40,8 @@ class ControlServer:
 
     def start(self) -> None:
         """Bind the endpoint and start answering. Raises SinkError."""
+        if (reason := taken(self.endpoint)) is not None:
+            raise SinkError(f"control {self.endpoint}: {reason} under control.endpoint")
         socket = self._context.socket(zmq.REP)
         try:
             socket.setsockopt(zmq.MAXMSGSIZE, _MAX_BYTES)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.engines.processors import processor_flags, usable_processors
+from models.engines.processors import processor, usable_processors
 from stream.kernel_cache import VARIABLE, kernel_cache
 
 Status = Literal["ok", "optional", "missing"]
@@ -174,7 +174,7 @@ def _kernels() -> list[Check]:
 
 
 def _cpu() -> list[Check]:
-    flags = processor_flags()
+    flags = processor().flags
     found = [flag for flag in _CPU_FLAGS if flag in flags]
     threads = usable_processors()
     detail = f"{threads} threads; {', '.join(found) or 'no vector extensions known'}"

@@ -38,7 +38,15 @@ FilePath = Annotated[Path, BeforeValidator(_path_from_text)]
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that comes twice in one mapping; YAML's own loader keeps the last one without a word."""
+    """Refuses NUL, and a key that comes twice in one mapping; YAML's own loader keeps the last one without a word."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        # No path, URL or name has one, and what the system says of it names neither key nor file.
+        if isinstance(node, yaml.ScalarNode) and "\0" in node.value:
+            raise yaml.constructor.ConstructorError(
+                problem="a NUL character (\\0) in a value; remove it", problem_mark=node.start_mark
+            )
+        return super().construct_scalar(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()

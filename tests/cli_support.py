@@ -94,6 +94,11 @@ class Command:
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
 
+    def free_disk(self) -> None:
+        """From now on, files may grow as they like: the disk is full no more."""
+        assert self._process.pid is not None
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
     def done(self) -> Done:
         """Wait for its end."""
         self._process.join(LIMIT_S)
@@ -140,7 +145,7 @@ def _run(arguments: Sequence[str], out: Path, err: Path, cwd: Path | None, large
     if cwd is not None:
         os.chdir(cwd)
     if largest_file is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
     from stream.cli import main
 
     sys.exit(main(list(arguments)))

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.engines.processors import usable_processors
+from models.engines.processors import Processor, parse_cpuinfo, usable_processors
 from stream.bench import Plan, run_benchmarks
 from stream.benchmarking import conversion
 from stream.benchmarking.conversion import ffmpeg_command, find_ffmpeg, measure_conversion
-from stream.benchmarking.facts import first_line, machine_facts, parse_cpuinfo
+from stream.benchmarking.facts import first_line, machine_facts
 from stream.benchmarking.inputs import RATE_HZ, write_pair
 from stream.benchmarking.kernels import kernel_calls
 from stream.benchmarking.table import conversion_lines, facts_lines, table
@@ -88,14 +88,14 @@ def test_tables_are_aligned():
             "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 sse avx512_bf16 amx_tile\n\n"
             "processor : 1\nmodel name : Other\nflags : fma\n",
             "Some CPU",
-            ["amx_tile", "avx2", "avx512_bf16"],
+            {"fpu", "avx2", "sse", "avx512_bf16", "amx_tile"},
         ),
-        ("processor : 0\nFeatures : fp asimd bf16\n", None, ["asimd", "bf16"]),
-        ("", None, []),
+        ("processor : 0\nFeatures : fp asimd bf16\n", None, {"fp", "asimd", "bf16"}),
+        ("", None, set()),
     ],
 )
 def test_cpuinfo(text, model, flags):
-    assert parse_cpuinfo(text) == {"model": model, "flags": flags}
+    assert parse_cpuinfo(text) == Processor(model, frozenset(flags))
 
 
 def test_facts_know_this_machine():

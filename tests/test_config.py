@@ -195,6 +195,7 @@ def test_configurations_are_frozen():
         (b"camera: \xff\xfe", "not UTF-8"),
         (b"camera: a\nsync: {}\ncamera: b\n", "line 3: key 'camera' comes twice"),
         (b"sync: {deadline_ms: 1, deadline_ms: 2}\n", "'deadline_ms' comes twice"),
+        (b'camera: a\nvisible: {url: "a\\0b.mp4"}\n', r"line 2: a NUL character (\0) in a value; remove it"),
         (b"a: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
         (b"\x00", "not valid YAML"),
     ],

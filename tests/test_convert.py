@@ -114,6 +114,48 @@ def test_colours_of_the_visible_recording_are_kept(folder: Path):
     assert abs(cb - 148) < 3 and abs(cr - 128) < 3
 
 
+def test_sound_is_left_out_and_told_once(folder: Path):
+    with av.open(str(folder / "sound.mkv"), "w") as out, av.open(str(folder / "vi.mkv")) as pictures:
+        video = out.add_stream_from_template(pictures.streams.video[0])
+        audio = out.add_stream("aac", rate=48_000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 19_200), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 48_000
+        out.mux(audio.encode(sound))
+        for packet in pictures.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                out.mux(packet)
+        out.mux(audio.encode())
+    done = run(folder, visible="sound.mkv", output="silent.mkv")
+    assert done.err == "WARNING: visible sound.mkv: its sound is left out: the output has pictures only\n"
+    assert len(read_clip(folder / "silent.mkv")[0]) == 10
+    with av.open(str(folder / "silent.mkv")) as container:
+        assert not container.streams.audio
+
+
+def test_a_turned_recording_is_converted_turned(folder: Path):
+    with av.open(str(folder / "turned.mkv"), "w") as out, av.open(str(folder / "vi.mkv")) as pictures:
+        video = out.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        video.set_display_rotation(90)
+        for picture in pictures.decode(video=0):
+            picture.pict_type = 0
+            out.mux(video.encode(picture))
+        out.mux(video.encode())
+    run(folder, "--mode", "visible", visible="turned.mkv", output="upright.mkv")
+    lumas, _ = read_clip(folder / "upright.mkv")
+    assert [one.shape for one in lumas] == [(96, 64)] * 10
+    assert np.abs(full_range(lumas[9]) - np.rot90(full_range(luma(9, 96, 64)))).mean() < 8
+
+
+def test_a_full_disk_is_told_once(folder: Path):
+    (folder / "large.yaml").write_text("outputs: {record: {path: x.mkv, crf: 0}}\n")
+    arguments = ("--infrared", "many.mp4", "--visible", "many.mp4", "--config", "large.yaml", "--output", "full.mkv")
+    done = nightglass("convert", *arguments, cwd=folder, largest_file=50_000)
+    assert done.code == 1 and done.err.count("free space") == 1
+    assert done.error.startswith("record full.mkv: ")
+
+
 def test_palette(folder: Path):
     run(folder, "--mode", "infrared", "--palette", "ironbow", output="iron.mkv")
     with av.open(str(folder / "iron.mkv")) as container:

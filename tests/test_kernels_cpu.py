@@ -31,7 +31,7 @@ from kernels.levels import (
     apply_lut,
     line_of,
 )
-from kernels.matrix import bt709_to_bt601
+from kernels.matrix import to_bt601
 from kernels.palette import PALETTES, colourise, palette_tables
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import axis_weights, resize
@@ -275,13 +275,13 @@ def test_chroma_gain_agrees(shape: tuple[int, int], gain_shape: tuple[int, int],
     assert np.array_equal(out, reference.apply_chroma_gain(plane, gain))
 
 
-@given(shapes, seeds, layouts, st.booleans())
-def test_bt709_to_bt601_agrees(shape: tuple[int, int], seed: int, layout: str, full: bool) -> None:
+@given(shapes, seeds, layouts, st.booleans(), st.sampled_from(["bt709", "bt2020"]))
+def test_to_bt601_agrees(shape: tuple[int, int], seed: int, layout: str, full: bool, matrix: str) -> None:
     rng = np.random.default_rng(seed)
     half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
     planes = [noise(rng, shape), noise(rng, half), noise(rng, half)]
-    got = bt709_to_bt601(*(laid_out(plane, layout) for plane in planes), full=full)
-    for plane, wanted in zip(got, reference.bt709_to_bt601(*planes, full=full), strict=True):
+    got = to_bt601(*(laid_out(plane, layout) for plane in planes), matrix, full=full)
+    for plane, wanted in zip(got, reference.to_bt601(*planes, matrix, full=full), strict=True):
         assert np.abs(plane.astype(int) - wanted).max() <= 1
 
 
@@ -513,7 +513,7 @@ LEVELS, TURNED_LEVELS = np.zeros((4, 6), np.uint16), np.zeros((6, 4), np.uint16)
             lambda: steady(TURNED_LEVELS, (PLANE, PLANE), (PLANE, PLANE), 0.6, LEVELS, PLANE.copy(), PLANE.copy()),
             "levels must be C-contiguous",
         ),
-        (lambda: bt709_to_bt601(PLANE, PLANE, PLANE, full=True), r"cb must have shape \(2, 3\)"),
+        (lambda: to_bt601(PLANE, PLANE, PLANE, "bt709", full=True), r"cb must have shape \(2, 3\)"),
         (lambda: raise_detail(PLANE, TURNED_LEVELS), "out must be C-contiguous"),
         (
             lambda: steady(LEVELS, (PLANE, PLANE), (PLANE, PLANE), 0.6, LEVELS.copy(), PLANE.copy(), TURNED),

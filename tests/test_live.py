@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import threading
@@ -99,20 +100,57 @@ def looped(tmp_path: Path) -> list[dict[str, Any]]:
     return [{"url": str(write_clip(tmp_path / name, 50, size=size)), "loop": True} for name, size in sizes.items()]
 
 
-def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, looped: list[dict[str, Any]]):
+def test_a_full_disk_interrupts_the_recording_and_nothing_else(tmp_path: Path, looped: list[dict[str, Any]]):
     outputs = {"record": {"path": "out.mkv", "preset": "ultrafast", "crf": 0}}
     with LiveRun(tmp_path, *looped, outputs=outputs, largest_file=200_000) as run:
         seen = run.until(lambda _: any("free space" in line for line in run.err))
         last = seen[-1]["seq"]
         run.until(lambda one: one["seq"] > last + 15)
-        status = next(run.headers("status"))["status"]
+        while_full = next(run.headers("status"))["status"]
+        first = (tmp_path / "out.mkv").read_bytes()
+        run.command.free_disk()
+        _begun_again(run)
+        after = next(run.headers("status"))["status"]
         report = run.finish()
-        told = sum("free space" in line for line in run.err)
-    assert list(report["lost_outputs"]) == ["record out.mkv"] and status["lost_outputs"] == report["lost_outputs"]
-    assert "free space" in report["lost_outputs"]["record out.mkv"]
-    assert report["frames_out"] > last + 15
-    assert told == 1
+        told = [line for line in run.err if "record out.mkv" in line]
+    name = "record out.mkv"
+    assert list(while_full["lost_outputs"]) == [name] and "free space" in while_full["lost_outputs"][name]
+    assert while_full["resumed_outputs"] == after["lost_outputs"] == report["lost_outputs"] == {}
+    assert after["resumed_outputs"] == report["resumed_outputs"] == {name: 1}
+    assert report["dropped"][f"lost {name}"] >= 15
+    # Lost, begun again, and that it goes on under another name.
+    assert len(told) == 3
+    assert (tmp_path / "out.mkv").read_bytes() == first
+    [second] = set(tmp_path.glob("out-*.mkv"))
     assert 0 < len(read_clip(tmp_path / "out.mkv")[0]) < last + 15
+    assert len(read_clip(second)[0]) >= 10
+
+
+def test_a_folder_that_vanishes_interrupts_the_recording_and_nothing_else(tmp_path: Path, looped: list[dict[str, Any]]):
+    """A process can write into a file that nobody sees any more for as long as it likes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    outputs = {"record": {"path": "out/a.mkv", "preset": "ultrafast"}}
+    with LiveRun(tmp_path, *looped, outputs=outputs) as run:
+        run.until(lambda _: (folder / "a.mkv").exists() and (folder / "a.mkv").stat().st_size > 1000, 5)
+        shutil.rmtree(folder)
+        run.until(lambda _: any("removed or renamed" in line for line in run.err), 5)
+        assert "does not exist" in _status_with(run, lambda one: "not exist" in str(one["lost_outputs"]))
+        folder.mkdir()
+        _begun_again(run)
+        report = run.finish()
+    assert report["resumed_outputs"] == {"record out/a.mkv": 1} and report["lost_outputs"] == {}
+    assert len(read_clip(folder / "a.mkv")[0]) >= 10
+
+
+def _begun_again(run: LiveRun) -> None:
+    """Wait until the recording has been begun again, and a dozen frames more."""
+    last = run.until(lambda _: any("begun again after" in line for line in run.err))[-1]["seq"]
+    run.until(lambda one: one["seq"] > last + 15)
+
+
+def _status_with(run: LiveRun, wanted: Callable[[dict[str, Any]], bool]) -> str:
+    return str(next(one["status"] for one in run.headers("status") if wanted(one["status"])))
 
 
 def test_all_outputs_lost_ends_the_run(tmp_path: Path, looped: list[dict[str, Any]]):
@@ -120,8 +158,11 @@ def test_all_outputs_lost_ends_the_run(tmp_path: Path, looped: list[dict[str, An
     record = {"path": "out.mkv", "preset": "ultrafast", "crf": 0}
     config = {"infrared": infrared, "visible": visible, "outputs": {"record": record}}
     (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
-    arguments = ("live", "--config", "live.yaml", "--duration", "30")
-    done = nightglass(*arguments, cwd=tmp_path, largest_file=100_000)
+    with Command("live", "--config", "live.yaml", cwd=tmp_path, largest_file=100_000) as command:
+        # A recording may come back, so that this is not the end by itself.
+        wait_for(lambda: "free space" in command.err)
+        command.signal(signal.SIGINT)
+        done = command.done()
     assert done.code == 1
     assert done.err.splitlines()[-1].startswith("nightglass: error: record out.mkv: ")
     assert "Traceback" not in done.err
@@ -156,6 +197,13 @@ def test_duration(tmp_path: Path, looped: list[dict[str, Any]]):
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["elapsed_s"] >= 1.5
     assert 0 < len(list((tmp_path / "out").iterdir())) <= report["frames_out"]
+
+
+def test_a_closed_terminal_ends_it_as_ctrl_c_does(tmp_path: Path, looped: list[dict[str, Any]]):
+    with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
+        run.until(whole, 5)
+        run.finish(signal.SIGHUP)
+    assert _frames(tmp_path / "out.mp4") >= 3
 
 
 def test_stop_while_a_camera_is_still_being_waited_for(tmp_path: Path, looped: list[dict[str, Any]]):

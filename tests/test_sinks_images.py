@@ -176,7 +176,19 @@ def test_a_live_run_replaces_no_picture_of_an_earlier_one(tmp_path: Path, caplog
         folder.open()
         for seq in (0, 1, 4):
             folder.write(scene(10 * run + seq), fused(scene(10 * run + seq), seq))
+        folder.close()
     numbered = sorted(path.name for path in tmp_path.glob("0*.png"))
     assert numbered == [f"{number:08d}.png" for number in (0, 1, 4, 5, 6, 9)]
     np.testing.assert_array_equal(read_png(tmp_path / "00000005.png")[1], to_rgb(scene(10)))
     assert "go on from 00000005" in caplog.text
+
+
+def test_two_live_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    first, second = (PngFolder(str(tmp_path / "out"), live=True) for _ in range(2))
+    first.open()
+    with pytest.raises(SinkError, match="another process records there; give each its own folder"):
+        second.open()
+    second.close()
+    first.close()
+    second.open()
+    second.close()

@@ -308,3 +308,49 @@ def test_a_colon_in_the_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.
     assert len(read(tmp_path / name)) == 3
     write_still(Path(name).with_suffix(".png"), scene(0))
     assert (tmp_path / name).with_suffix(".png").stat().st_size > 0
+
+
+def writers(path: Path, kinds: tuple[bool, bool]) -> tuple[Recorder, Recorder]:
+    """Two recorders of one path, live or not, the first of which has begun."""
+    first, second = (Recorder(RecordConfig(path=str(path)), rate_hz=25.0, live=live) for live in kinds)
+    first.open()
+    second.open()
+    for seq in range(3):
+        first.write(scene(seq), fused(scene(seq), seq))
+    return first, second
+
+
+def test_two_live_recordings_of_one_path_each_get_a_file(tmp_path: Path) -> None:
+    first, second = writers(tmp_path / "a.mkv", (True, True))
+    for seq in range(5):
+        second.write(scene(seq), fused(scene(seq), seq))
+    for recorder in (second, first):
+        recorder.close()
+    assert [len(read(path)) for path in (tmp_path / "a.mkv", stamped(tmp_path / "a.mkv", T0_NS))] == [3, 5]
+
+
+@pytest.mark.parametrize("first_live", [True, False])
+def test_a_conversion_does_not_replace_what_is_being_written(tmp_path: Path, first_live: bool) -> None:
+    first, second = writers(tmp_path / "a.mkv", (first_live, False))
+    with pytest.raises(SinkError, match=r"a\.mkv: another process is writing this file; give another path"):
+        second.write(scene(0), fused(scene(0), 0))
+    second.close()
+    first.close()
+    assert len(read(tmp_path / "a.mkv")) == 3
+
+
+def test_a_file_that_is_removed_while_it_is_written_is_a_sink_error(tmp_path: Path) -> None:
+    recorder, _ = writers(tmp_path / "a.mkv", (True, True))
+    (tmp_path / "a.mkv").unlink()
+    with pytest.raises(SinkError, match="removed or renamed while it was written"):
+        for seq in range(3, 40):
+            recorder.write(scene(seq), fused(scene(seq), seq))
+    recorder.close()
+
+
+def test_an_attempt_on_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    """There may be one every minute for a weekend."""
+    result = run(FULL_DISK.replace("60_000, 60_000", "100, 100"), tmp_path / "a.mkv")
+    assert result.returncode == 0, result.stderr
+    assert "free space" in json.loads(result.stdout)[1]
+    assert list(tmp_path.iterdir()) == []

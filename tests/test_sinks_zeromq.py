@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from sinks_support import fused, psnr, scene
 
 from stream.clock import SystemClock
 from stream.config import CurveConfig, StreamName, ZeroMQConfig
+from stream.control import ControlServer
 from stream.errors import SinkError, SourceError, UsageError
 from stream.frames import Picture
 from stream.sinks.curve import read_public_key, read_secret_key
@@ -193,6 +195,39 @@ def test_port_in_use_and_foreign_address_are_sink_errors() -> None:
     for endpoint in ("tcp://192.0.2.1:5556", "tcp://nosuchinterface0:5556"):
         with pytest.raises(SinkError, match="not an address"), publisher(endpoint=endpoint, insecure=True):
             pass
+
+
+def test_an_ipc_endpoint_is_not_taken_from_another_publisher(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/socket"
+    with publisher(endpoint=endpoint) as first:
+        second = ZeroMQPublisher(ZeroMQConfig(endpoint=endpoint), "gate", "pip", "ironbow", SystemClock(), dict)
+        control = ControlServer(endpoint, lambda command: {})
+        for opened in (second.open, control.start):
+            with pytest.raises(SinkError, match=r"socket: another process listens there; stop it"):
+                opened()
+        second.close()
+        control.stop()
+        with subscriber(endpoint, subscription("gate/fused")) as viewer:
+            wait_for(lambda: first.subscribers("fused"))
+            first.write(scene(0), fused(scene(0), 0))
+            assert receive(viewer).header["seq"] == 0
+
+
+def test_a_socket_file_that_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    assert path.is_socket()
+    with publisher(endpoint=f"ipc://{path}") as sink, subscriber(sink.endpoint, b""):
+        wait_for(lambda: sink.subscribers("fused"))
+
+
+def test_an_ipc_endpoint_that_is_a_file_is_refused_and_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    path.write_bytes(b"a recording")
+    with pytest.raises(SinkError, match="a file and no socket"), publisher(endpoint=f"ipc://{path}"):
+        pass
+    assert path.read_bytes() == b"a recording"
 
 
 def test_ipc_and_inproc_endpoints(tmp_path: Path) -> None:

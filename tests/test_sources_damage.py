@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from source_videos import picture, read_number, write_video
 
@@ -102,22 +106,95 @@ def test_a_frame_in_a_colour_space_without_a_way_from_it_is_skipped(tmp_path: Pa
     assert (len(frames), broken) == (9, 1)
 
 
-def test_marks_that_are_ignored_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    turned, laced = tmp_path / "turned.mp4", tmp_path / "laced.mkv"
-    for path, codec in ((turned, "mpeg4"), (laced, "mpeg2video")):
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(codec, rate=25, options={"flags": "+ildct"} if path == laced else {})
-            stream.width, stream.height = picture(0).width, picture(0).height
-            if path == turned:
-                stream.set_display_rotation(90)
-            for _ in range(3):
-                container.mux(stream.encode(picture(0)))
-            container.mux(stream.encode())
-    with caplog.at_level(logging.WARNING, "nightglass"):
-        assert len(read(turned)[0]) == len(read(laced)[0]) == 3
-    assert [record.getMessage().split(": ")[1][:19] for record in caplog.records] == [
-        "its mark to turn pi",
-        "its pictures are in",
+def laced(number: int) -> av.VideoFrame:
+    """A frame of two fields, the upper one first, of an edge that moves by 8 pixels a field."""
+    luma = np.full((96, 160), 40, np.uint8)
+    for field in range(2):
+        luma[field::2, : 16 + 8 * (2 * number + field)] = 200
+    frame = av.VideoFrame.from_ndarray(luma, format="gray").reformat(format="yuv420p")
+    frame.pts, frame.time_base = number, Fraction(1, 25)
+    return frame
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "mpeg2video"), ("avi", "mpeg2video"), ("ts", "libx264")])
+def test_interlaced_pictures_are_made_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ending: str, codec: str
+) -> None:
+    path = tmp_path / f"laced.{ending}"
+    options = {"x264-params": "tff=1"} if codec == "libx264" else {"flags": "+ildct+ilme", "top": "1"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        stream.codec_context.bit_rate = 8_000_000
+        for number in range(8):
+            container.mux(stream.encode(laced(number)))
+        container.mux(stream.encode())
+    frames, broken = read(path)
+    assert (len(frames), broken) == (8, 0)
+    assert [round(frame.capture_ns / 40e6, 2) for frame in frames] == list(range(8))
+    for frame in frames[1:-1]:
+        # Combs: neighbouring rows differ where the edge of only one of the fields has been.
+        rows = frame.luma[16:80].astype(int)
+        assert np.abs(np.diff(rows, axis=0)).mean(0).max() < 40
+    assert sum("interlaced" in line for line in caplog.messages) == 1
+
+
+def write_turned(path: Path, degrees: int, size: tuple[int, int], codec: str = "ffv1") -> Path:
+    """Two pictures of noise, marked to be shown turned counterclockwise."""
+    width, height = size
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.set_display_rotation(degrees)
+        rows = height * 3 // 2
+        for _ in range(2):
+            noise = np.random.default_rng(7).integers(0, 256, (rows, width), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="yuv420p")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg that turns pictures as players do")
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "ffv1"), ("mp4", "mpeg4")])
+def test_turned_recordings_are_shown_as_players_show_them(
+    tmp_path: Path, ending: str, codec: str, degrees: int
+) -> None:
+    path = write_turned(tmp_path / f"turned.{ending}", degrees, (64, 48), codec)
+    command = ["ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    shown = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.uint8)
+    source = FileSource(path, SourceConfig(url=str(path)), SystemClock())
+    assert source.open().size == ((64, 48) if degrees == 180 else (48, 64))
+    frames = list(source.frames())
+    source.close()
+    assert len(frames) == 2
+    for frame in frames:
+        assert (frame.width, frame.height) == ((64, 48) if degrees == 180 else (48, 64))
+        assert frame.chroma is not None
+        planes = (frame.luma, frame.chroma.cb, frame.chroma.cr)
+        apart = np.concatenate([plane.ravel() for plane in planes]).astype(int) - shown[: 64 * 48 * 3 // 2]
+        # MPEG-4's decoders differ in the last level.
+        assert np.abs(apart).max() <= (0 if codec == "ffv1" else 2)
+
+
+def test_no_quarter_turn_is_ignored_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames, _ = read(write_turned(tmp_path / "turned.mkv", 30, (64, 48)))
+    assert frames[0].width == 64
+    assert ["degrees is ignored" in line for line in caplog.messages] == [True]
+
+
+def test_hdr_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height = picture(0).width, picture(0).height
+        stream.codec_context.color_trc, stream.codec_context.colorspace = 16, 10
+        container.mux(stream.encode(picture(0)))
+        container.mux(stream.encode(picture(1)))
+        container.mux(stream.encode())
+    assert len(read(tmp_path / "a.mkv")[0]) == 2
+    assert [("HDR (PQ)" in line, "constant luminance" in line) for line in caplog.messages] == [
+        (False, True),
+        (True, False),
     ]
 
 

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from source_videos import HEIGHT_PX, WIDTH_PX, numbered_luma, picture, write_video
 
-from stream.sources.decode import PlaneReader
+from stream.clock import SystemClock
+from stream.config import SourceConfig
+from stream.sources.decode import PlaneReader, Planes
+from stream.sources.file import FileSource
 from stream.sources.rgb import planes_of_rgb
 
 rgb_pictures = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
@@ -155,21 +158,75 @@ def test_planes_can_be_given_to_kernels_with_writable_signatures() -> None:
     assert PlaneReader().read(picture(3)).luma.flags.writeable
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p10le"])
-def test_colour_of_hd_cameras_is_kept(pixel_format: str) -> None:
-    colours = np.array([[220, 30, 30], [30, 200, 30], [40, 40, 210], [90, 90, 90]], np.uint8)
-    rgb = np.ascontiguousarray(np.broadcast_to(colours.repeat(16, axis=0), (32, 64, 3)))
+COLOURS = np.array([[220, 30, 30], [30, 200, 30], [40, 40, 210], [90, 90, 90]], np.uint8)
+RED_AND_BLUE = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
+"""Red's and blue's shares of luma by ITU-T H.273's number of the matrix."""
+
+
+def stripes(matrix: int, pixel_format: str = "yuv420p", size: tuple[int, int] = (64, 32)) -> av.VideoFrame:
+    """Four stripes of ``COLOURS`` by a matrix, which the picture does not say."""
+    width, height = size
     full = pixel_format.startswith("yuvj")
-    picture = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-        format=pixel_format, dst_colorspace="ITU709", dst_color_range="JPEG" if full else "MPEG"
+    red, blue = RED_AND_BLUE[matrix]
+    r, g, b = COLOURS.T / 255
+    y = red * r + (1 - red - blue) * g + blue * b
+    scale, chroma_scale, black = (255.0, 255.0, 0.0) if full else (219.0, 224.0, 16.0)
+    levels = (
+        y * scale + black,
+        (b - y) / (2 - 2 * blue) * chroma_scale + 128,
+        (r - y) / (2 - 2 * red) * chroma_scale + 128,
     )
-    picture.colorspace = 1
-    got = PlaneReader().read(picture)
-    assert got.color_range == ("full" if full else "limited")
-    wanted, chroma = planes_of_rgb(rgb, detect_grey=False)
+    picture = av.VideoFrame(width, height, "yuvj444p" if full else "yuv444p")
+    for plane, values in zip(picture.planes, levels, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
+        rows[:, :width] = np.round(values).astype(np.uint8).repeat(width // 4)
+    return picture if picture.format.name == pixel_format else picture.reformat(format=pixel_format)
+
+
+def is_as_rgb(got: Planes) -> bool:
+    """Whether the stripes' colours are those that they were made of."""
+    width = got.luma.shape[1]
+    wanted, chroma = planes_of_rgb(COLOURS[None].repeat(16, axis=0).repeat(16, axis=1), detect_grey=False)
     assert chroma is not None and got.chroma is not None
+    full = got.color_range == "full"
     scale, chroma_scale, black = (1.0, 1.0, 0.0) if full else (219 / 255, 224 / 255, 16.0)
-    for middle in (8, 24, 40, 56):
-        assert abs(float(got.luma[16, middle]) - (wanted[16, middle] * scale + black)) <= 3
+    errors = []
+    for number in range(4):
+        x = width * (2 * number + 1) // 8
+        errors.append(float(got.luma[16, x]) - (float(wanted[8, 16 * number + 8]) * scale + black))
         for plane, other in ((got.chroma.cb, chroma.cb), (got.chroma.cr, chroma.cr)):
-            assert abs((float(plane[8, middle // 2]) - 128) - (float(other[8, middle // 2]) - 128) * chroma_scale) <= 4
+            errors.append(float(plane[8, x // 2]) - 128 - (float(other[4, 8 * number + 4]) - 128) * chroma_scale)
+    return bool(np.abs(errors).max() <= 4)
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "yuv444p10le"])
+def test_colours_of_all_matrices_are_kept(pixel_format: str, matrix: int) -> None:
+    picture = stripes(matrix, pixel_format)
+    picture.colorspace = matrix
+    got = PlaneReader().read(picture)
+    assert got.color_range == ("full" if pixel_format.startswith("yuvj") else "limited")
+    assert is_as_rgb(got)
+
+
+@pytest.mark.parametrize(("size", "matrix"), [((64, 576), 6), ((1264, 576), 6), ((64, 720), 1), ((1280, 544), 1)])
+def test_hd_video_that_says_no_matrix_is_taken_as_players_take_it(size: tuple[int, int], matrix: int) -> None:
+    picture = stripes(matrix, size=size)
+    assert int(picture.colorspace) == 2
+    assert is_as_rgb(PlaneReader(hd_is_709=True).read(picture))
+    # Pictures, and a capture device's.
+    assert is_as_rgb(PlaneReader().read(stripes(6, size=size)))
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(576, 6), (720, 1)])
+def test_a_file_of_hd_video_that_says_no_matrix(tmp_path: Path, height: int, matrix: int) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv420p"
+        container.mux(stream.encode(stripes(matrix, size=(64, height))))
+        container.mux(stream.encode())
+    source = FileSource(tmp_path / "a.mkv", SourceConfig(url="a.mkv"), SystemClock())
+    source.open()
+    [frame] = source.frames()
+    source.close()
+    assert is_as_rgb(Planes(frame.luma, frame.chroma, frame.color_range))

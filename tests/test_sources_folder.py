@@ -17,6 +17,7 @@ from stream.clock import SystemClock
 from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.frames import Frame
+from stream.picture import full_range_luma
 from stream.sources.folder import FolderSource, natural_key
 from stream.sources.pgm import read_pgm
 
@@ -98,6 +99,15 @@ def test_sixteen_bit_counts_are_kept(tmp_path: Path, suffix: str) -> None:
     (frame,) = read(tmp_path)
     assert frame.luma.dtype == np.uint16 and np.array_equal(frame.luma, counts)
     assert frame.chroma is None and frame.luma.flags.writeable
+
+
+@pytest.mark.parametrize("maximum", [15, 100, 255, 511, 1023, 4095, 16383, 65535])
+def test_a_visible_pgm_is_as_bright_as_its_maximum_says(tmp_path: Path, maximum: int) -> None:
+    shares = np.linspace(0, 1, 16).reshape(4, 4)
+    levels = np.round(shares * maximum).astype(np.uint8 if maximum < 256 else ">u2")
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 4 %d\n" % maximum + levels.tobytes())
+    [frame] = read(tmp_path)
+    assert np.abs(full_range_luma(frame) - 255 * shares).max() <= 1.5
 
 
 def test_fourteen_bit_pgm_is_not_stretched(tmp_path: Path) -> None:

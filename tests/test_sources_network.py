@@ -15,7 +15,7 @@ import av
 import pytest
 from rtsp_reports_only import ReportsOnly
 from rtsp_support import RtspServer
-from source_videos import HEIGHT_PX, WIDTH_PX, picture, read_number, write_h264
+from source_videos import HEIGHT_PX, WIDTH_PX, picture, read_number, write_h264, write_video
 
 from stream.clock import SystemClock
 from stream.config import RetryConfig, SourceConfig
@@ -288,6 +288,34 @@ def test_http_stream_of_jpegs_that_ends() -> None:
     # FFmpeg's own stamps are made up.
     assert {received.clock for received in frames} == {"arrival"}
     assert {received.pts_s for received in frames} == {None}
+
+
+def serve_once(data: bytes) -> str:
+    """The URL of a TCP server that sends this to the first who connects, then ends the connection."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with server, server.accept()[0] as client:
+            client.sendall(data)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_picture_in_a_colour_space_without_a_way_from_it_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    write_video(path, 300, codec="prores", pixel_format="yuv422p10le", movflags="frag_keyframe+empty_moov")
+    data = bytearray(path.read_bytes())
+    # The first pictures are used up while the stream is opened.
+    late = data.index(b"icpf", len(data) * 9 // 10)
+    data[late + 20] = 14  # ICtCp, of which swscale makes nothing else
+    source = NetworkSource(SourceConfig(url=serve_once(bytes(data))), SystemClock())
+    source.open()
+    frames = []
+    with pytest.raises(SourceError, match="ended the stream"):
+        frames.extend(source.frames())
+    source.close()
+    assert source.broken_frames == 1 and len(frames) > 10
 
 
 def test_what_is_no_video() -> None:

@@ -24,7 +24,7 @@ from models.engines.base import (
     named_scores,
 )
 from models.engines.cache import cache_folder
-from models.engines.processors import processor_flags, usable_processors
+from models.engines.processors import processor, usable_processors
 from models.engines.unread import PICTURES, unread
 from models.geometry import trunk_size
 from models.outputs import INPUTS, OUTPUTS
@@ -105,7 +105,7 @@ class OpenVinoEngine:
         abilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and "BF16" not in abilities:
             raise EngineError(f"precision 'bf16': this CPU does not run it (it has {', '.join(abilities)}); use 'auto'")
-        self.precision = automatic_precision(abilities, processor_flags()) if precision == "auto" else precision
+        self.precision = automatic_precision(abilities, processor().flags) if precision == "auto" else precision
         self._threads = threads or usable_processors()
         self.parallel = min(self._threads, _MOST_PARALLEL) if throughput else 1
         try:

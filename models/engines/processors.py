@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -13,13 +14,25 @@ def usable_processors() -> int:
     return os.cpu_count() or 1
 
 
-def processor_flags() -> set[str]:
-    """The processor's feature flags as Linux names them, such as ``avx2``; empty elsewhere."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return set()
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What Linux says of the first processor: its model, None where it says none, and its feature flags (``avx2``)."""
+
+    model: str | None
+    flags: frozenset[str]
+
+
+def parse_cpuinfo(text: str) -> Processor:
+    """The first processor in the text of /proc/cpuinfo; on ARM flags are called features. Pure."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
         key, _, value = line.partition(":")
-        if key.strip() in ("flags", "Features"):
-            return set(value.split())
-    return set()
+        fields.setdefault(key.strip(), value.strip())
+    flags = fields.get("flags", fields.get("Features", ""))
+    return Processor(fields.get("model name"), frozenset(flags.split()))
+
+
+def processor() -> Processor:
+    """This machine's; without model and flags where there is no /proc/cpuinfo."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return parse_cpuinfo(cpuinfo.read_text(encoding="utf-8", errors="replace") if cpuinfo.exists() else "")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from models.engines.processors import usable_processors
+from models.engines.processors import processor, usable_processors
 from stream.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +25,11 @@ _PATIENCE_S = 10.0
 
 def machine_facts(clock: Clock) -> dict[str, Any]:
     """Processor, operating system, versions, commit and load, ready for JSON; None for what cannot be had."""
-    cpu = parse_cpuinfo(_text(Path("/proc/cpuinfo")))
+    cpu = processor()
     return {
         "time": datetime.fromtimestamp(clock.now_ns() // 1_000_000_000, UTC).isoformat(),
-        "cpu": cpu["model"],
-        "cpu_flags": cpu["flags"],
+        "cpu": cpu.model,
+        "cpu_flags": sorted(flag for flag in cpu.flags if flag.startswith(_FLAG_PREFIXES)),
         "processors": os.cpu_count(),
         "processors_usable": usable_processors(),
         "load_average_1min": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -38,19 +38,6 @@ def machine_facts(clock: Clock) -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "ffmpeg": ffmpeg_version(),
         "commit": _commit(),
-    }
-
-
-def parse_cpuinfo(text: str) -> dict[str, Any]:
-    """Model and the vector extensions of the first processor in the text of Linux's /proc/cpuinfo."""
-    fields: dict[str, str] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    flags = fields.get("flags", fields.get("Features", "")).split()
-    return {
-        "model": fields.get("model name"),
-        "flags": sorted(flag for flag in flags if flag.startswith(_FLAG_PREFIXES)),
     }
 
 
@@ -82,7 +69,3 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

@@ -16,7 +16,7 @@ from kernels.halved import apply_maps_doubled, pack_lumas_halved
 from kernels.level import PARTS, mean_level, shift_by
 from kernels.levels import LIMITED_TO_FULL_LUMA, apply_lut
 from kernels.maps import apply_maps, pack_lumas
-from kernels.matrix import bt709_to_bt601
+from kernels.matrix import to_bt601
 from kernels.palette import colourise
 from kernels.register import register_normalize, scale_matrix
 from kernels.resize import resize
@@ -73,7 +73,7 @@ def kernel_calls() -> dict[str, Callable[[], object]]:
         "apply_maps": lambda: apply_maps(maps, luma, other, out),
         "pack_lumas_halved": lambda: pack_lumas_halved(luma, other, packed_half),
         "apply_maps_doubled": lambda: apply_maps_doubled(maps_half, luma, other, out),
-        "bt709_to_bt601": lambda: bt709_to_bt601(luma, small, small, full=False),
+        "bt709_to_bt601": lambda: to_bt601(luma, small, small, "bt709", full=False),
         "raise_detail": lambda: raise_detail(luma, levels),
         "steady": lambda: steady(fused, (luma, other), (other, luma), 0.6, mean, out, parts),
         "mean_level": lambda: mean_level(luma),

@@ -48,6 +48,9 @@ _BACKLOG = 3
 _MOST_UNSEEN = 8
 """Frames that may wait for a moment without work before the timekeeper looks at them."""
 
+_CLOCK_SET_S = 1.0
+"""Less is what NTP corrects in passing, and no name of a file tells it."""
+
 _TICK_S = 0.005
 _STOP_WITHIN_S = 5.0
 """All cameras together. A container is given ten seconds to end, then it is killed."""
@@ -76,6 +79,8 @@ class Live:
         self._states: dict[Role, str] = {}
         self._readers: dict[Role, Reader] = {}
         self._writers: list[Writer] = []
+        self._told_lost: list[Writer] = []
+        self._clock_set_by_s = 0.0
         self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
@@ -96,7 +101,8 @@ class Live:
             "sources": dict(self._states),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
-            "lost_outputs": self._lost_outputs(),
+            **self._outputs(),
+            "clock_set_by_s": self._clock_set_by_s,
         }
 
     def addresses(self) -> list[str]:
@@ -150,7 +156,9 @@ class Live:
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
                 latency = sink.stage == "publish" or not publishes
-                writer = Writer(sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency)
+                writer = Writer(
+                    sink, Buffer(_SINK_DEPTH[sink.stage], "latest"), stats, clock, latency=latency, resume=True
+                )
                 writers.append(writer)
                 writer.start()
             pairing = sync_config(config, calibration)
@@ -182,16 +190,39 @@ class Live:
             self._timekeeper.stop()
             if engine is not None:
                 engine.close()
-        if writers and all(writer.failed for writer in writers):
-            raise writers[0].failed or SinkError("all outputs were lost")
+        if writers and all(writer.lost for writer in writers):
+            raise writers[0].lost or SinkError("all outputs were lost")
+        self._tell_lost(writers)
         return build_report(stats, elapsed_s, engine, sync.counters) | {
-            "lost_outputs": self._lost_outputs(),
+            **self._outputs(),
+            "clock_set_by_s": self._clock_set_by_s,
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
         }
 
-    def _lost_outputs(self) -> dict[str, str]:
-        return {writer.sink.name: str(writer.failed) for writer in self._writers if writer.failed}
+    def _outputs(self) -> dict[str, Any]:
+        return {
+            "lost_outputs": {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
+            "resumed_outputs": {writer.sink.name: writer.resumed for writer in self._writers if writer.resumed},
+        }
+
+    def _tell_clock(self) -> None:
+        """Say it when the system clock has been set: stamps and file names go on by what it said at the start."""
+        set_by_s = self._clock.set_by_s()
+        if abs(set_by_s - self._clock_set_by_s) > _CLOCK_SET_S:
+            self._clock_set_by_s = round(set_by_s, 3)
+            log.warning(
+                "the system clock is now %+.1f s off what it was at the start: stamps and file names go on by the "
+                "old time; start live again to go by the new one",
+                set_by_s,
+            )
+
+    def _tell_lost(self, writers: list[Writer]) -> None:
+        """Say once of each output that is lost for good; where all are, that is the run's own error."""
+        for writer in writers:
+            if writer.failed is not None and writer not in self._told_lost:
+                self._told_lost.append(writer)
+                log.error("%s", writer.failed)
 
     def _reader(self, role: Role) -> Reader:
         source_config = self._sources[role]
@@ -259,6 +290,8 @@ class Live:
                 return
             if all(writer.failed for writer in writers):
                 return
+            self._tell_lost(writers)
+            self._tell_clock()
 
     def _drain(self, sync: Synchronizer, role: Role, reader: Reader) -> bool:
         """Hand all that has come to the synchronizer; False once the source has ended."""

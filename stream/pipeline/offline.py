@@ -71,6 +71,11 @@ def convert(config: NightglassConfig, clock: Clock, progress: Progress = lambda 
         # While the recordings open.
         engine = fusion_engine(config, throughput=True)
         infos = {role: reader.opened(_OPEN_WITHIN_S) for role, reader in readers.items()}
+        for role, info in infos.items():
+            if info.has_sound:
+                log.warning(
+                    "%s %s: its sound is left out: the output has pictures only", role, readers[role].source.name
+                )
         by_name = _paired_by_name(infos)
         stage = fusion_stage(config, engine, calibration, clock, infos, stills=by_name)
         release_garbage()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stream.frames import FusedFrame, Picture
 
@@ -24,3 +24,11 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what is written so far so that it can be read; may be called twice."""
+
+
+@runtime_checkable
+class Resumable(Sink, Protocol):
+    """An output that can be begun again after a write has failed, once what was in its way is gone: a full disk."""
+
+    def reopen(self) -> None:
+        """Check that it can be written again. Raises SinkError if not; the next picture then begins anew."""

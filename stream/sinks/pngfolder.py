@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from stream.errors import SinkError
 from stream.frames import FusedFrame, Picture
+from stream.sinks.claim import FolderClaim, Taken
 from stream.sinks.rgb import to_rgb
+from stream.sinks.room import check_room
 
 _log = logging.getLogger("nightglass")
 
@@ -24,7 +26,8 @@ _NUMBER = re.compile(r"[0-9]{8,}")
 class PngFolder:
     """A Sink that writes ``FusedFrame.name``'s stem (else the eight-digit ``seq``) + ``.png`` into a folder.
 
-    A ``live`` recording never replaces what is there: its numbers then go on after the largest one in the folder.
+    A ``live`` recording never replaces what is there: its numbers then go on after the largest one in the folder, and
+    no two live recordings write into one folder.
     Colour pictures become RGB, pictures without chroma 8-bit grey. Sizes may change from picture to picture.
     The folder is made if it is missing, its parent is not.
     """
@@ -37,11 +40,19 @@ class PngFolder:
         self._folder = Path(path)
         self._live = live
         self._first = 0
+        self._claim: FolderClaim | None = None
         self._written: dict[str, str] = {}
         self._encoder = _PngEncoder()
 
     def open(self) -> None:
         """Make the folder. Raises SinkError."""
+        self._make()
+        if self._live:
+            self._first = self._next_number()
+            if self._first:
+                _log.warning("%s: pictures are there already, numbers go on from %08d", self.name, self._first)
+
+    def _make(self) -> None:
         try:
             self._folder.mkdir(exist_ok=True)
         except FileNotFoundError:
@@ -51,10 +62,25 @@ class PngFolder:
         except OSError as error:
             raise SinkError(f"{self.name}: cannot make the folder: {error.strerror}; choose another place") from None
         if self._live:
-            numbers = [int(path.stem) for path in self._folder.glob("*.png") if _NUMBER.fullmatch(path.stem)]
-            self._first = max(numbers, default=-1) + 1
-            if self._first:
-                _log.warning("%s: pictures are there already, numbers go on from %08d", self.name, self._first)
+            self._hold()
+
+    def _hold(self) -> None:
+        self.close()
+        try:
+            self._claim = FolderClaim(self._folder)
+        except Taken:
+            raise SinkError(f"{self.name}: another process records there; give each its own folder") from None
+        except OSError as error:
+            raise SinkError(f"{self.name}: cannot open the folder: {error.strerror}; choose another place") from None
+
+    def _next_number(self) -> int:
+        numbers = [int(path.stem) for path in self._folder.glob("*.png") if _NUMBER.fullmatch(path.stem)]
+        return max(numbers, default=-1) + 1
+
+    def reopen(self) -> None:
+        """After a failed write: make the folder if it is gone, and check that it takes pictures. Raises SinkError."""
+        self._make()
+        check_room(self.name, self._folder)
 
     def write(self, picture: Picture, fused: FusedFrame) -> None:
         """Write one file. Raises SinkError when it cannot be written or would replace another one of this run."""
@@ -81,7 +107,10 @@ class PngFolder:
         return stem
 
     def close(self) -> None:
-        """Nothing is left to do: every file is finished when it is written."""
+        """Let go of the folder; every file is finished when it is written. May be called twice."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
 
 class _PngEncoder:

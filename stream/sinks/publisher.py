@@ -17,6 +17,7 @@ from stream.config import StreamName, ZeroMQConfig
 from stream.errors import SinkError
 from stream.frames import FusedFrame, Picture, chroma_size
 from stream.sinks.curve import AllowList, server_keys
+from stream.sinks.ipc import taken
 from stream.sinks.jpeg import JpegEncoder
 from stream.sinks.planes import NEUTRAL
 from stream.sinks.subscribers import Subscribers
@@ -85,6 +86,8 @@ class ZeroMQPublisher:
     def open(self) -> None:
         """Bind the endpoint. Raises SinkError."""
         inproc = self.endpoint.startswith("inproc:")
+        if (reason := taken(self.endpoint)) is not None:
+            raise SinkError(f"{self.name}: {reason} under outputs.zeromq.endpoint")
         # A context of our own: an authenticator answers for every socket of its context.
         self._context = zmq.Context.instance() if inproc else zmq.Context()
         try:

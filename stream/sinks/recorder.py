@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 from stream.config import RecordConfig
 from stream.errors import SinkError, UsageError
 from stream.frames import FusedFrame, Picture
+from stream.sinks.claim import Claim, Taken
+from stream.sinks.room import check_room
 from stream.sinks.timeline import Timeline
 from stream.sinks.videofile import TICKS_PER_S, VideoFile
 
@@ -24,6 +29,7 @@ class Recorder:
     frame; each frame is in exactly one of them, and each starts with a key frame at time 0. A segment never
     replaces a file, and neither does a live recording: it takes such a name if ``path`` is there already.
     A live picture that changes its size (a camera was set up anew) goes on in another file, with such a name.
+    No two recordings write one file, and one that was removed meanwhile is noticed.
     ``live``: encode without delay; otherwise the encoder may look ahead.
     """
 
@@ -47,14 +53,17 @@ class Recorder:
             raise UsageError(f"{self.name}: codec ffv1 needs a path that ends in .mkv")
         self._timeline = Timeline(TICKS_PER_S[suffix], rate_hz)
         self._jumps_told = 0
+        self._bumped_before = 0
         self._file: VideoFile | None = None
+        self._claim: Claim | None = None
+        self._next_look_ticks = 0
         self._file_start_ticks = 0
         self._size: tuple[int, int] | None = None
 
     @property
     def bumped_frames(self) -> int:
         """Frames whose capture time was not later than the one before, moved by a tick."""
-        return self._timeline.bumped
+        return self._bumped_before + self._timeline.bumped
 
     def open(self) -> None:
         """Check that the folder takes a file. Raises SinkError."""
@@ -70,6 +79,15 @@ class Recorder:
                     pass
         except OSError as error:
             raise SinkError(f"{self.name}: cannot write there: {error.strerror}; choose another path") from None
+
+    def reopen(self) -> None:
+        """After a failed write: check that the folder takes a recording again. Raises SinkError if not."""
+        self.open()
+        check_room(self.name, self._path.parent)
+        # However long that took: the gap lies between two files.
+        self._bumped_before += self._timeline.bumped
+        self._timeline = Timeline(self._timeline.ticks_per_s, self._rate_hz)
+        self._jumps_told = 0
 
     def write(self, picture: Picture, fused: FusedFrame) -> None:
         """Record one picture.
@@ -89,12 +107,14 @@ class Recorder:
             self._finish()
         if self._file is None:
             self._file = self._start(picture, fused.capture_ns)
-            self._file_start_ticks = ticks
+            self._file_start_ticks = self._next_look_ticks = ticks
         try:
+            if ticks >= self._next_look_ticks:
+                self._look()
+                self._next_look_ticks = ticks + self._timeline.ticks_per_s
             self._file.write(picture, ticks - self._file_start_ticks)
         except SinkError:
-            self._file.abandon()
-            self._file = None
+            self._give_up()
             raise
         self.frames_written += 1
 
@@ -121,26 +141,76 @@ class Recorder:
         return ticks - self._file_start_ticks >= self._config.segment_s * self._timeline.ticks_per_s
 
     def _start(self, picture: Picture, capture_ns: int) -> VideoFile:
-        path = self._path
-        if self._config.segment_s is not None:
-            path = _free_stamped(path, capture_ns)
-        elif self._live and path.exists():
-            path = _free_stamped(path, capture_ns)
-            _log.warning("%s: there already, recording to %s instead", self.name, path)
-        return VideoFile(
-            path,
-            self._config,
-            width_px=picture.width,
-            height_px=picture.height,
-            rate_hz=self._rate_hz,
-            live=self._live,
-            pixel_aspect=self._pixel_aspect,
-        )
+        claim = self._claim = self._claimed(capture_ns)
+        try:
+            return VideoFile(
+                claim.path,
+                self._config,
+                width_px=picture.width,
+                height_px=picture.height,
+                rate_hz=self._rate_hz,
+                live=self._live,
+                pixel_aspect=self._pixel_aspect,
+            )
+        except SinkError:
+            self._claim = None
+            claim.withdraw()
+            raise
+
+    def _claimed(self, capture_ns: int) -> Claim:
+        """The file to record to: of several that run with one path each gets its own."""
+        try:
+            if not self._live and self._config.segment_s is None:
+                return Claim(self._path, new=False)
+            for path in self._names(capture_ns):
+                with contextlib.suppress(FileExistsError, Taken):
+                    claim = Claim(path, new=True)
+                    if self._config.segment_s is None and path != self._path:
+                        _log.warning("%s: there already, recording to %s instead", self.name, path)
+                    return claim
+        except Taken:
+            raise SinkError(f"{self.name}: another process is writing this file; give another path") from None
+        except OSError as error:
+            raise SinkError(
+                f"{self.name}: cannot make a file there: {error.strerror}; check the folder and the disk's free space"
+            ) from None
+        raise AssertionError("names never end")
+
+    def _names(self, capture_ns: int) -> Iterator[Path]:
+        if self._config.segment_s is None:
+            yield self._path
+        first = stamped(self._path, capture_ns)
+        yield first
+        for number in itertools.count(2):
+            yield first.with_name(f"{first.stem}-{number}{first.suffix}")
+
+    def _look(self) -> None:
+        """Raises SinkError where the file is not there any more: what is written into it would be lost."""
+        if self._claim is not None and not self._claim.in_place:
+            raise SinkError(
+                f"record {self._claim.path}: it was removed or renamed while it was written; leave it and its folder "
+                "alone until it is finished"
+            )
+
+    def _give_up(self) -> None:
+        file, self._file = self._file, None
+        claim, self._claim = self._claim, None
+        if file is not None:
+            file.abandon()
+        if claim is not None and (file is None or not file.frames or claim.empty):
+            claim.withdraw()
+        elif claim is not None:
+            claim.release()
 
     def _finish(self) -> None:
         file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        claim, self._claim = self._claim, None
+        try:
+            if file is not None:
+                file.close()
+        finally:
+            if claim is not None:
+                claim.release()
 
 
 def stamped(path: Path, capture_ns: int) -> Path:
@@ -148,12 +218,3 @@ def stamped(path: Path, capture_ns: int) -> Path:
     milliseconds = capture_ns // 1_000_000
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return path.with_name(f"{path.stem}-{moment:%Y%m%dT%H%M%S}-{milliseconds % 1000:03d}Z{path.suffix}")
-
-
-def _free_stamped(path: Path, capture_ns: int) -> Path:
-    first = candidate = stamped(path, capture_ns)
-    number = 1
-    while candidate.exists():
-        number += 1
-        candidate = first.with_name(f"{first.stem}-{number}{first.suffix}")
-    return candidate

@@ -63,6 +63,8 @@ class VideoFile:
         Raises SinkError naming the path.
         """
         self.path = path
+        self.frames = 0
+        """Pictures written so far."""
         self.width_px = width_px
         self.height_px = height_px
         self._pixel_aspect = pixel_aspect
@@ -86,6 +88,7 @@ class VideoFile:
         frame.pts = ticks
         frame.time_base = self._time_base
         self._encode(frame)
+        self.frames += 1
 
     def close(self) -> None:
         """Write what is still in the encoder, and the index. Raises SinkError; the file is released anyway."""
@@ -102,7 +105,7 @@ class VideoFile:
         try:
             self._container.close()
         except (av.FFmpegError, OSError) as error:
-            log.warning("record %s: not finished properly: %s", self.path, _reason(error))
+            log.info("record %s: not finished properly: %s", self.path, _reason(error))
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:

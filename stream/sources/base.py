@@ -19,6 +19,7 @@ class StreamInfo:
     ``rate_hz``: nominal frame rate, None if unknown. ``frame_count``: number of frames, None if unknown or live.
     ``live``: frames arrive in real time and cannot be asked for again; they are dropped rather than waited for.
     ``pixel_aspect``: width of a pixel by its height, as analogue cameras' recorders have it; 1 where nothing is said.
+    ``has_sound``: there is sound beside the pictures, which nothing reads.
     ``variable_size``: every frame may have its own size (folders of images). ``codec``: the decoder's name.
     """
 
@@ -31,6 +32,7 @@ class StreamInfo:
     pixel_format: str
     variable_size: bool = False
     pixel_aspect: Fraction = Fraction(1)
+    has_sound: bool = False
 
     @property
     def size(self) -> tuple[int, int] | None:

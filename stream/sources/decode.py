@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,8 +25,17 @@ av.logging.set_level(None)
 _PLANAR_420 = frozenset({"yuv420p", "yuvj420p"})
 _SEMI_PLANAR_420 = {"nv12": (0, 1), "nv21": (1, 0)}
 
-_BT709 = 1
-"""The matrix of most HD cameras, as ITU-T H.273 numbers it."""
+_UNSAID = 2
+_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
+"""Those that differ from BT.601, as ITU-T H.273 numbers them. 10: BT.2020 with constant luminance, taken for 9."""
+
+_HD_WIDTH_PX, _HD_HEIGHT_PX = 1280, 577
+"""From one of them on, players take video that does not say its matrix for BT.709. (PAL has 576 rows.)"""
+
+NO_TURNS: Set[int] = frozenset()
+UPSIDE_DOWN: Set[int] = frozenset({2})
+ALL_TURNS: Set[int] = frozenset({1, 2, 3})
+"""Quarter turns. Upside down the size stays as the stream said before its first picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +58,32 @@ class PlaneReader:
     - every other YUV (4:2:2, 4:4:4, more than 8 bits): swscale makes ``yuv420p`` of it, in the picture's own range.
       A grey picture with alpha, of 1 bit or of floats becomes ``gray`` or ``gray16le``.
 
-    Colour that is marked BT.709 becomes BT.601, which everything behind takes it for. The range is the picture's own;
-    where it says none: full for grey, RGB and ``yuvj``, limited for YUV.
+    Colour that is marked BT.709 or BT.2020 becomes BT.601, which everything behind takes it for. The range is the
+    picture's own; where it says none: full for grey, RGB and ``yuvj``, limited for YUV. A video's pictures that are
+    marked to be shown turned (phones, cameras hung upside down) can be.
     """
 
-    def __init__(self, *, detect_grey: bool = False) -> None:
+    def __init__(self, *, detect_grey: bool = False, hd_is_709: bool = False, turns: Set[int] = NO_TURNS) -> None:
         """``detect_grey``: give no chroma for a picture without colour, although its format has room for it.
-
         Right for single images; in a video it would make chroma come and go with a black frame.
+
+        ``hd_is_709``: take HD pictures that do not say their matrix for BT.709, as players take coded video. Pictures,
+        and uncompressed ones of capture devices, are BT.601 at any size.
+
+        ``turns``: by how many quarter turns pictures are turned that are marked so; others stay as stored.
         """
         self._detect_grey = detect_grey
+        self._hd_is_709 = hd_is_709
+        self._turns = turns
         self._reformatter = VideoReformatter()
 
     def read(self, picture: av.VideoFrame) -> Planes:
-        """Give the planes of one picture. Raises av.FFmpegError where swscale knows no way."""
+        """Give the planes of one picture, turned as it is marked. Raises av.FFmpegError where swscale knows no way."""
+        planes = self._stored(picture)
+        quarters = quarter_turns(picture.rotation)
+        return _turned(planes, quarters) if quarters in self._turns else planes
+
+    def _stored(self, picture: av.VideoFrame) -> Planes:
         form = picture.format
         if form.is_rgb or form.has_palette:
             packed = picture if form.name == "rgb24" else self._reformatter.reformat(picture, format="rgb24")
@@ -92,7 +114,7 @@ class PlaneReader:
         default: ColorRange = "full" if picture.format.name.startswith("yuvj") else "limited"
         color_range = _range(picture, default)
         name = picture.format.name
-        is_709 = int(picture.colorspace) == _BT709
+        matrix = self._matrix(picture)
         if name not in _PLANAR_420 and name not in _SEMI_PLANAR_420:
             same = AvColorRange.JPEG if color_range == "full" else AvColorRange.MPEG
             # From yuvj to yuvj: PyAV 14 would squeeze the picture into plain yuv420p in spite of the ranges given.
@@ -107,15 +129,38 @@ class PlaneReader:
         else:
             cb, cr = _plane(picture, 1, byte), _plane(picture, 2, byte)
         luma = _plane(picture, 0, byte)
-        if is_709:
+        if matrix is not None:
             # Not at the top: not every stream needs Numba. (swscale takes thirty times as long for it.)
-            from kernels.matrix import bt709_to_bt601
+            from kernels.matrix import to_bt601
 
-            luma, cb, cr = bt709_to_bt601(luma, cb, cr, full=color_range == "full")
+            luma, cb, cr = to_bt601(luma, cb, cr, matrix, full=color_range == "full")
         chroma: Chroma | None = Chroma(cb, cr)
         if self._detect_grey and bool((cb == 128).all()) and bool((cr == 128).all()):
             chroma = None
         return Planes(luma, chroma, color_range)
+
+    def _matrix(self, picture: av.VideoFrame) -> str | None:
+        """Which matrix is to become BT.601; None: it is that already."""
+        said = int(picture.colorspace)
+        if said == _UNSAID and self._hd_is_709:
+            return "bt709" if picture.width >= _HD_WIDTH_PX or picture.height >= _HD_HEIGHT_PX else None
+        return _MATRICES.get(said)
+
+
+def quarter_turns(rotation_deg: int) -> int | None:
+    """Of a picture that is to be shown so much counterclockwise: how many quarter turns, 0 to 3, or None."""
+    nearest = round(rotation_deg / 90)
+    # PyAV cuts fractions off: 89 may be 90 less a rounding error.
+    return nearest % 4 if abs(rotation_deg - 90 * nearest) <= 1 else None
+
+
+def _turned(planes: Planes, quarters: int | None) -> Planes:
+    """Contiguous copies. With odd sizes, chroma may lie one pixel aside afterwards."""
+    luma, *chroma = (
+        np.ascontiguousarray(np.rot90(plane, quarters or 0))
+        for plane in (planes.luma, *((planes.chroma.cb, planes.chroma.cr) if planes.chroma else ()))
+    )
+    return Planes(luma, Chroma(*chroma) if chroma else None, planes.color_range)
 
 
 def _range(picture: av.VideoFrame, default: ColorRange) -> ColorRange:

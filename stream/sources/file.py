@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,26 @@ from stream.config import SourceConfig
 from stream.errors import SourceEnded, SourceError
 from stream.frames import Frame
 from stream.sources.base import StreamInfo
-from stream.sources.decode import PlaneReader, check_decoder, describe, rate_of, to_ns, video_stream
+from stream.sources.decode import (
+    ALL_TURNS,
+    PlaneReader,
+    check_decoder,
+    describe,
+    quarter_turns,
+    rate_of,
+    to_ns,
+    video_stream,
+)
+from stream.sources.deinterlace import Deinterlacer
+from stream.sources.marks import Marks
 from stream.sources.pacing import CommonStart, Pacer
 
 log = logging.getLogger("nightglass")
 
 _DEFAULT_RATE_HZ = 25.0
+
+_FIRST_PACKETS = 50
+"""Among so many a picture is looked for."""
 
 _OUT_OF_ORDER_NS = 250_000_000
 _OUT_OF_ORDER_FRAMES = 5
@@ -39,7 +55,7 @@ class FileSource:
 
     Frames are decoded in the calling thread with ``config.decoder_threads``. ``capture_ns`` is the frame's time
     since the first one; with ``realtime``, the Unix time at which it is due. With ``loop`` times go on growing.
-    A file's rotation mark (phones set it) is ignored: frames come as they are stored.
+    Frames are turned by quarter turns as the file is marked (phones do it).
     """
 
     def __init__(self, path: Path, config: SourceConfig, clock: Clock, start: CommonStart | None = None) -> None:
@@ -52,29 +68,35 @@ class FileSource:
         self._start = start
         self._container: Any = None
         self._stream: Any = None
-        self._told: set[str] = set()
 
     def open(self) -> StreamInfo:
         """Open the file. Raises SourceError: missing, empty, not a video, without a video stream."""
         _check_file(self._path)
         self._open_container()
         declared = _declared(self._container, self._stream)
-        return describe(self._stream, self.name, frame_count=declared.frames, live=self._config.realtime)
+        info = describe(self._stream, self.name, frame_count=declared.frames, live=self._config.realtime)
+        has_sound = bool(self._container.streams.audio)
+        info = replace(info, has_sound=has_sound)
+        if self._lies_on_its_side():
+            info = replace(info, width=info.height, height=info.width, pixel_aspect=1 / info.pixel_aspect)
+        self.close()
+        self._open_container()
+        return info
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames in presentation order.
 
         Raises SourceEnded after the last one that can be read if the file's header declares clearly more.
         """
-        reader = PlaneReader()
+        reader = PlaneReader(hd_is_709=True, turns=ALL_TURNS)
         pacer = Pacer(self._clock, self._start) if self._config.realtime else None
         seq = 0
         lap_start_ns = 0
-        self._told = set()
+        marks, whole = Marks(self.name, ALL_TURNS), Deinterlacer(self.name)
         while True:
-            lap = _Lap(self._container, self._stream)
+            lap = _Lap(self._container, self._stream, whole)
             for picture, elapsed_ns, pts_s in lap.pictures():
-                self._tell(picture)
+                marks.tell(picture)
                 try:
                     planes = reader.read(picture)
                 except (av.FFmpegError, OSError):
@@ -113,6 +135,14 @@ class FileSource:
             self._container.close()
         self._container = self._stream = None
 
+    def _lies_on_its_side(self) -> bool:
+        """Whether the first picture, which is read for that, is marked to be turned by a quarter."""
+        for packet in islice(self._container.demux(self._stream), _FIRST_PACKETS):
+            with suppress(av.FFmpegError, OSError):
+                for picture in packet.decode():
+                    return quarter_turns(picture.rotation) in (1, 3)
+        return False
+
     def _open_container(self) -> None:
         try:
             # "file:" keeps FFmpeg from reading a colon in the path as the name of a protocol.
@@ -135,21 +165,6 @@ class FileSource:
         threads = self._config.decoder_threads
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "SLICE" if threads == 1 else "AUTO"
-
-    def _tell(self, picture: av.VideoFrame) -> None:
-        """Say once of each what a picture's marks ask for and what is not done."""
-        marks = []
-        if picture.rotation % 360:
-            marks.append(
-                f"its mark to turn pictures by {picture.rotation} degrees is ignored: they are taken as stored; "
-                "if the other camera's are not turned so, turn them with a video tool first"
-            )
-        if picture.interlaced_frame:
-            marks.append("its pictures are interlaced: what moves has combs; deinterlace it with a video tool first")
-        for mark in marks:
-            if mark not in self._told:
-                self._told.add(mark)
-                log.warning("%s: %s", self.name, mark)
 
     def _check_end(self, lap: _Lap) -> None:
         if not lap.read:
@@ -190,9 +205,10 @@ class _Lap:
     first time at ``first_restart_ns``: transport streams that were put one after another have that.
     """
 
-    def __init__(self, container: Any, stream: Any) -> None:
+    def __init__(self, container: Any, stream: Any, whole: Deinterlacer) -> None:
         self._container = container
         self._stream = stream
+        self._whole = whole
         self.period_ns = round(1e9 / (rate_of(stream) or _DEFAULT_RATE_HZ))
         self._zero_ns: int | None = None
         # AVI stamps packets in the order of decoding only: a picture with B frames around it would get another's time.
@@ -209,9 +225,8 @@ class _Lap:
         for picture in self._decoded():
             elapsed_ns = self.end_ns
             pts_s = None
-            stamp = picture.dts if self._in_decoding_order else picture.pts
-            if stamp is not None:
-                pts_ns = to_ns(stamp, picture.time_base)
+            if picture.pts is not None:
+                pts_ns = to_ns(picture.pts, picture.time_base)
                 pts_s = pts_ns / 1e9
                 if self._zero_ns is None:
                     self._zero_ns = pts_ns - elapsed_ns
@@ -242,18 +257,23 @@ class _Lap:
             try:
                 packet = next(packets)
             except StopIteration:
-                return
+                break
             except (av.FFmpegError, OSError) as error:
                 # What follows cannot be reached any more; whether that is too early is for the caller to judge.
                 log.warning("%s: reading stopped: %s", self._container.name, error.strerror)
-                return
+                break
             try:
                 pictures = packet.decode()
+                if self._in_decoding_order:
+                    for picture in pictures:
+                        picture.pts = picture.dts
+                pictures = [whole for picture in pictures for whole in self._whole.push(picture)]
             except (av.FFmpegError, OSError):
                 # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken += 1
                 continue
             yield from pictures
+        yield from self._whole.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,9 @@ class FolderSource:
             data = file.read_bytes()
         except OSError as error:
             raise BrokenImage(error.strerror) from None
-        counts = read_pgm(data)
-        if counts is not None:
-            return Planes(counts, None, "full"), "gray" if counts.itemsize == 1 else "gray16le"
+        if (pgm := read_pgm(data)) is not None:
+            counts, pixel_format = pgm
+            return Planes(counts, None, "full"), pixel_format
         try:
             # From memory: with a file's name FFmpeg would read "%d" in it as a pattern, and trust its ending.
             with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:

@@ -16,7 +16,9 @@ from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.frames import Frame
 from stream.sources.base import Role, StreamInfo
-from stream.sources.decode import PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.decode import UPSIDE_DOWN, PlaneReader, describe, sender_time_ns, to_ns, video_stream
+from stream.sources.deinterlace import Deinterlacer
+from stream.sources.marks import Marks
 from stream.sources.pump import Failed, PacketPump, Silent
 from stream.sync.ladder import CommonRung, Ladder
 
@@ -29,6 +31,7 @@ class LiveInput:
 
     ``options``: of demuxer and protocol. ``open_timeout_s``, ``read_timeout_s``: PyAV's, None: only FFmpeg's own.
     ``silent_s``: after so long without a packet of its pictures it is given up, whatever else it sends.
+    ``hd_is_709``: as for ``PlaneReader``.
     """
 
     url: str
@@ -38,6 +41,7 @@ class LiveInput:
     open_timeout_s: float | None = None
     read_timeout_s: float | None = None
     silent_s: float = 60.0
+    hd_is_709: bool = False
 
 
 class LiveSource(ABC):
@@ -104,22 +108,30 @@ class LiveSource(ABC):
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
-        reader, ladder = PlaneReader(), self._ladder
+        # A quarter turn would change the size that everything was set up for.
+        reader = PlaneReader(hd_is_709=self._input.hd_is_709, turns=UPSIDE_DOWN)
+        ladder, marks = self._ladder, Marks(self.name, UPSIDE_DOWN)
+        whole = Deinterlacer(self.name)
         seq = 0
-        for packet in self._packets():
-            arrival_ns = self._clock.now_ns()
+        for packet, arrival_ns in self._packets():
             ladder.arrived(self._stamp_ns(packet), arrival_ns, sender_time_ns(packet))
             self._say_if_unbelievable()
             try:
-                pictures = packet.decode()
-            except av.InvalidDataError:
+                pictures = [one for picture in packet.decode() for one in whole.push(picture)]
+            except (av.FFmpegError, OSError):
+                # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken_frames += 1
                 seq += 1
                 continue
-            except av.FFmpegError as error:
-                raise self._explain(error, 0.0) from None
             for picture in pictures:
-                planes = reader.read(picture)
+                marks.tell(picture)
+                try:
+                    planes = reader.read(picture)
+                except (av.FFmpegError, OSError):
+                    # Damage can name a colour space or format that swscale knows no way from.
+                    self.broken_frames += 1
+                    seq += 1
+                    continue
                 pts_ns = self._stamp_ns(picture)
                 capture_ns, by = ladder.stamp(pts_ns)
                 yield Frame(
@@ -143,12 +155,12 @@ class LiveSource(ABC):
             self._container.close()
         self._container = self._stream = self._pump = None
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self) -> Iterator[tuple[Any, int]]:
         self._pump = PacketPump(self._container, self._stream, self.name, self._clock)
         try:
-            for packet in self._pump.packets(self._input.silent_s):
+            for packet, arrival_ns in self._pump.packets(self._input.silent_s):
                 if packet.size:
-                    yield packet
+                    yield packet, arrival_ns
         except Silent:
             raise SourceError(
                 f"{self.name}: connected, but no picture for {self._input.silent_s:g} s; "

@@ -70,7 +70,8 @@ def network_input(config: SourceConfig) -> LiveInput:
     else:
         options |= {"timeout": timeout_us, "rw_timeout": timeout_us}
     silent_s = config.timeout_s + _SLACK_S
-    return LiveInput(config.url, redact(config.url), None, options, open_timeout_s, read_timeout_s, silent_s)
+    name = redact(config.url)
+    return LiveInput(config.url, name, None, options, open_timeout_s, read_timeout_s, silent_s, hd_is_709=True)
 
 
 def advice(error: Exception, timeout_s: float) -> str:

@@ -8,6 +8,7 @@ from stream.clock import Clock
 from stream.config import SourceConfig
 from stream.errors import SourceError
 from stream.sources.base import Role, Source
+from stream.sources.credentials import why_unreadable
 from stream.sources.file import FileSource
 from stream.sources.folder import FolderSource, is_image
 from stream.sources.network import SCHEMES, NetworkSource
@@ -37,6 +38,8 @@ def open_source(
         from stream.sources.sim import SimSource
 
         return SimSource(config, role, clock)
+    if (reason := why_unreadable(url)) is not None:
+        raise SourceError(f"{redact(url)}: {reason}")
     if is_network(url):
         return NetworkSource(config, clock, role, common)
     if "://" in url:

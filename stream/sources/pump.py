@@ -51,8 +51,11 @@ class PacketPump:
         self._thread = threading.Thread(target=self._run, name="packets", daemon=True)
         self._thread.start()
 
-    def packets(self, silent_s: float) -> Iterator[Any]:
-        """The packets as they come. Raises Failed where reading ended, and Silent after ``silent_s`` without one."""
+    def packets(self, silent_s: float) -> Iterator[tuple[Any, int]]:
+        """The packets, and when each came (not when it is taken from here), nanoseconds of Unix time.
+
+        Raises Failed where reading ended, and Silent after ``silent_s`` without one.
+        """
         while True:
             try:
                 came = self._queue.get(timeout=silent_s)
@@ -83,7 +86,7 @@ class PacketPump:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
                 return Failed(error, (self._clock.monotonic_ns() - began_ns) / 1e9)
-            if packet is None or not self._put(packet):
+            if packet is None or not self._put((packet, self._clock.now_ns())):
                 return Failed(None, 0.0)
 
     def _put(self, what: Any) -> bool:
