@@ -179,8 +179,8 @@ class LiveSource(ABC):
         """Raises SourceError where nothing could be decoded for too long: a new connection may find another codec."""
         if self._since_s(decoded_ns) > self._input.silent_s:
             raise SourceError(
-                f"{self.name}: no picture could be decoded for {self._input.silent_s:g} s; has the camera another codec "
-                "now, or is the connection bad?"
+                f"{self.name}: no picture could be decoded for {self._input.silent_s:g} s; has the camera another "
+                "codec now, or is the connection bad?"
             )
 
     def _stamp_ns(self, what: Any) -> int | None:
