@@ -318,6 +318,28 @@ def test_a_picture_in_a_colour_space_without_a_way_from_it_is_skipped(tmp_path: 
     assert source.broken_frames == 1 and len(frames) > 10
 
 
+class HurriedClock(SystemClock):
+    """A clock on which every wait is long."""
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() * 1_000_000
+
+
+def test_a_camera_that_changes_its_codec_is_given_up_to_be_connected_again(tmp_path: Path) -> None:
+    """FFmpeg goes on with the decoder that it began with."""
+    parts = [
+        write_video(tmp_path / f"{codec}.ts", 250, codec=codec, options={"g": "25", "bf": "0"}).read_bytes()
+        for codec in ("libx264", "libx265")
+    ]
+    source = NetworkSource(SourceConfig(url=serve_once(b"".join(parts))), HurriedClock())
+    source.open()
+    frames = []
+    with pytest.raises(SourceError, match=r"no picture could be decoded for 12 s; has the camera another codec"):
+        frames.extend(source.frames())
+    source.close()
+    assert len(frames) > 10
+
+
 def test_what_is_no_video() -> None:
     def serve() -> None:
         connection, _ = server.accept()

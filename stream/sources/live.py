@@ -107,12 +107,13 @@ class LiveSource(ABC):
         return info
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames as they arrive. Raises SourceError when the stream breaks or ends."""
+        """Yield frames as they arrive. Raises SourceError when the stream breaks, ends or cannot be decoded."""
         # A quarter turn would change the size that everything was set up for.
         reader = PlaneReader(hd_is_709=self._input.hd_is_709, turns=UPSIDE_DOWN)
         ladder, marks = self._ladder, Marks(self.name, UPSIDE_DOWN)
         whole = Deinterlacer(self.name)
         seq = 0
+        decoded_ns = self._clock.monotonic_ns()
         for packet, arrival_ns in self._packets():
             ladder.arrived(self._stamp_ns(packet), arrival_ns, sender_time_ns(packet))
             self._say_if_unbelievable()
@@ -122,7 +123,10 @@ class LiveSource(ABC):
                 # Damage is "invalid data" mostly, but some decoders call it "not implemented" or "not permitted".
                 self.broken_frames += 1
                 seq += 1
+                self._give_up_after(decoded_ns)
                 continue
+            if pictures:
+                decoded_ns = self._clock.monotonic_ns()
             for picture in pictures:
                 marks.tell(picture)
                 try:
@@ -170,6 +174,14 @@ class LiveSource(ABC):
             if failed.error is None:
                 raise SourceError(f"{self.name}: the sender ended the stream") from None
             raise self._explain(failed.error, failed.waited_s) from None
+
+    def _give_up_after(self, decoded_ns: int) -> None:
+        """Raises SourceError where nothing could be decoded for too long: a new connection may find another codec."""
+        if self._since_s(decoded_ns) > self._input.silent_s:
+            raise SourceError(
+                f"{self.name}: no picture could be decoded for {self._input.silent_s:g} s; has the camera another "
+                "codec now, or is the connection bad?"
+            )
 
     def _stamp_ns(self, what: Any) -> int | None:
         """The sender's stamp of a packet or picture, nanoseconds; None where it bears none."""
