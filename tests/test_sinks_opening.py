@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stream.clock import SystemClock
-from stream.config import ComposeConfig, OutputsConfig, RecordConfig, WindowConfig, ZeroMQConfig
+from stream.config import ComposeConfig, OutputsConfig, RecordConfig, RtspConfig, WindowConfig, ZeroMQConfig
 from stream.errors import SinkError, UsageError
 from stream.sinks import screen_process
 from stream.sinks.base import Sink
@@ -27,10 +27,14 @@ def made(**outputs: Any) -> list[Sink]:
 
 def test_every_output_makes_its_sink() -> None:
     sinks = made(
-        record=RecordConfig(path="out/a.mp4"), zeromq=ZeroMQConfig(endpoint="tcp://127.0.0.1:0"), window=WindowConfig()
+        record=RecordConfig(path="out/a.mp4"),
+        rtsp=RtspConfig(url="rtsp://user:secret@host/gate"),
+        zeromq=ZeroMQConfig(endpoint="tcp://127.0.0.1:0"),
+        window=WindowConfig(),
     )
     assert [(sink.name, sink.stage) for sink in sinks] == [
         ("record out/a.mp4", "encode"),
+        ("rtsp rtsp://user:***@host/gate", "publish"),
         ("zeromq tcp://127.0.0.1:0", "publish"),
         ("window Nightglass", "publish"),
     ]

@@ -23,6 +23,7 @@ from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, s
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.timekeeper import Timekeeper
 from stream.pipeline.writer import Writer
+from stream.sinks.base import ReportingSink
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
 from stream.sources.opening import is_live, is_network, open_source
@@ -96,6 +97,7 @@ class Live:
             "sources": dict(self._states),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
+            "outputs": self._outputs(),
             "lost_outputs": self._lost_outputs(),
         }
 
@@ -139,7 +141,9 @@ class Live:
                 infos["visible"].pixel_aspect,
             )
             if not sinks:
-                raise UsageError("live fusion needs an output: set outputs.zeromq, outputs.record or outputs.window")
+                raise UsageError(
+                    "live fusion needs an output: set outputs.zeromq, outputs.record, outputs.rtsp or outputs.window"
+                )
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
                 latency = sink.stage == "publish" or not publishes
@@ -178,10 +182,14 @@ class Live:
         if writers and all(writer.failed for writer in writers):
             raise writers[0].failed or SinkError("all outputs were lost")
         return build_report(stats, elapsed_s, engine, sync.counters) | {
+            "outputs": self._outputs(),
             "lost_outputs": self._lost_outputs(),
             "alignment": self._monitor.report(),
             "timing": self._timekeeper.report(),
         }
+
+    def _outputs(self) -> dict[str, dict[str, Any]]:
+        return {w.sink.name: w.sink.report() for w in self._writers if isinstance(w.sink, ReportingSink)}
 
     def _lost_outputs(self) -> dict[str, str]:
         return {writer.sink.name: str(writer.failed) for writer in self._writers if writer.failed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stream.frames import FusedFrame, Picture
 
@@ -24,3 +24,11 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what is written so far so that it can be read; may be called twice."""
+
+
+@runtime_checkable
+class ReportingSink(Sink, Protocol):
+    """A sink that goes on without its other side, and says how it stands with that."""
+
+    def report(self) -> dict[str, Any]:
+        """State and counters for status and report, JSON-able and without passwords; from any thread."""
