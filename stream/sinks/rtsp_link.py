@@ -22,7 +22,7 @@ log = logging.getLogger("nightglass")
 LinkState = Literal["waiting", "connecting", "connected", "lost", "closed"]
 """``waiting``: for the first picture; ``lost``: not connected, waiting for the next attempt."""
 
-_DEPTH = 8
+_DEPTH = 4
 """Coded pictures that may wait: a key frame's burst is worked off, a lag is not built up."""
 
 _LOOK_S = 0.1

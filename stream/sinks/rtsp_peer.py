@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -25,8 +26,11 @@ _SLACK_S = 3.0
 """Beyond ``timeout_s``, within which FFmpeg gives up by itself: a process has to start, and names are looked up."""
 
 _END_WITHIN_S = 1.0
-_SEND_BUFFER_S = 0.5
-_LEAST_SEND_BUFFER_BYTES = 65_536
+_SEND_BUFFER_S = 0.25
+"""Of the highest bit rate; what waits in the kernel when the network is slow is delay that nothing shortens."""
+
+_LEAST_SEND_BUFFER_BYTES = 32_768
+_PIPE_BYTES = 16_384
 _DEFAULT_PORT = {"rtsp": 554, "rtsps": 322}
 
 
@@ -77,6 +81,7 @@ class Peer:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
+        fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def connect(self, offer: Offer, origin_us: int) -> None:
         """Announce the stream to the server. Raises Lost, or Stopped.

@@ -77,7 +77,7 @@ def _read(pipe: BinaryIO) -> tuple[int, bool, bytes] | None:
 
 
 def _tune(send_buffer_bytes: int) -> None:
-    """Have the kernel hold back nothing, and keep little: what waits there is delay that nothing can shorten any more.
+    """Have the kernel hold back nothing, and keep little.
 
     FFmpeg has no option for its RTSP connection, but it is the only one of this process.
     """
