@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.engines import Resolution
 from stream.distance import MOST_M
-from stream.endpoint import check_endpoint, host_and_port, is_loopback
+from stream.endpoint import check_endpoint, check_push_url, host_and_port, is_loopback
 from stream.errors import ConfigError
 from stream.schema import FilePath, StrictModel, describe, read_yaml
 from stream.sources.credentials import why_unreadable
@@ -249,11 +249,31 @@ class WindowConfig(StrictModel):
     title: str = "Nightglass"
 
 
+class RtspConfig(StrictModel):
+    """H.264 pushed to an RTSP server (ANNOUNCE, RECORD), from which viewers and recorders take it like a camera's."""
+
+    url: str
+    transport: Literal["tcp", "udp"] = "tcp"
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
+    """For an answer of the server, and for it to take what is sent."""
+    preset: EncoderPreset | Literal["auto"] = "auto"
+    crf: Annotated[int, Field(ge=0, le=51)] = 23
+    max_kbps: Annotated[int, Field(ge=100, le=1_000_000)] | None = None
+    """What the video may need, kilobits a second; None: by its size and rate."""
+    retry: RetryConfig = RetryConfig()
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_server(cls, value: str) -> str:
+        return check_push_url(value)
+
+
 class OutputsConfig(StrictModel):
     """Where pictures go; each output runs in its own thread and cannot hold up the others."""
 
     zeromq: ZeroMQConfig | None = None
     record: RecordConfig | None = None
+    rtsp: RtspConfig | None = None
     window: WindowConfig | None = None
     web: WebConfig | None = None
 

@@ -1,9 +1,15 @@
-"""Addresses as people write them, checked: libzmq binds another port than 99999 without a word. Pure."""
+"""Addresses of outputs as people write them, checked. Pure.
+
+libzmq binds another port than 99999 without a word, and FFmpeg says of most wrong URLs but "input/output error".
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
+
+PUSH_SCHEMES = ("rtsp", "rtsps")
 
 _MOST_PORT = 65_535
 
@@ -46,3 +52,26 @@ def is_loopback(netloc: str) -> bool:
 
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) <= _MOST_PORT
+
+
+def check_push_url(url: str) -> str:
+    """The URL, if an RTSP server can be at it. Raises ValueError without the URL, which may bear a password."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.lower() not in PUSH_SCHEMES:
+        raise ValueError("must be the URL of an RTSP server, such as rtsp://user:password@host:8554/gate")
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("must hold no spaces and no control characters: percent-encode them (a space is %20)")
+    authority, path = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    try:
+        parts = urlsplit(f"{scheme}://{authority.rpartition('@')[2]}")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(
+            f"must have a number up to {_MOST_PORT} as its port; where a password holds /, ? or #, percent-encode it "
+            "(/ is %2F)"
+        ) from None
+    if not host:
+        raise ValueError("must name a host, as in rtsp://host:8554/gate")
+    if not path.strip("/"):
+        raise ValueError("must name a path on the server, as in rtsp://host:8554/gate")
+    return url

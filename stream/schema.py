@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from stream.sources.redact import redact, redact_meant
+from stream.sources.redact import redact_meant
 
 _SHOWN_PROBLEMS = 3
 _SHOWN_CHARS = 200
@@ -115,7 +115,7 @@ def _got(value: Any) -> str:
 def _redacted(value: Any) -> Any:
     if isinstance(value, list):
         return [_redacted(item) for item in value]
-    return redact(value) if isinstance(value, str) else value
+    return redact_meant(value) if isinstance(value, str) else value
 
 
 def _key(problem: Mapping[str, Any], model: type[BaseModel]) -> str:

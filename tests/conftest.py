@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
-from rtsp_support import RtspServer, why_no_rtsp
+from rtsp_support import RecordServer, RtspServer, why_no_rtsp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,6 +40,28 @@ def rtsp_server() -> Iterator[Callable[..., RtspServer]]:
 
     def start(mounts: dict[str, str], port: int = 0, user: str | None = None) -> RtspServer:
         servers.append(RtspServer(mounts, port, user))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def record_server(tmp_path: Path) -> Iterator[Callable[..., RecordServer]]:
+    """Start real RTSP servers that take pushes: ``record_server(port=0, user=None)``; each has a folder of its own.
+
+    Skips where GStreamer's server library is not installed.
+    """
+    missing = why_no_rtsp()
+    if missing:
+        pytest.skip(missing)
+    servers: list[RecordServer] = []
+
+    def start(**how: Any) -> RecordServer:
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        servers.append(RecordServer(folder, **how))
         return servers[-1]
 
     yield start

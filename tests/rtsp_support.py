@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,34 @@ class RtspServer:
             self.kill()
             raise RuntimeError(f"the RTSP server did not start: {self.urls}")
         self.port = int(next(iter(self.urls.values())).rpartition(":")[2].partition("/")[0])
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class RecordServer:
+    """A running ``tests/rtsp_record_server.py``, which takes what is pushed to ``url`` into files of ``folder``."""
+
+    def __init__(self, folder: Path, port: int = 0, user: str | None = None, digest: bool = False) -> None:
+        self.folder = folder
+        command = [_PYTHON, str(Path(__file__).with_name("rtsp_record_server.py")), "--port", str(port)]
+        command += ["--folder", str(folder), *(["--user", user] if user else []), *(["--digest"] if digest else [])]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        said = [self._process.stdout.readline().strip() for _ in range(2)]
+        if said[1] != "READY":
+            self.kill()
+            raise RuntimeError(f"the RTSP server did not start: {said}")
+        self.port = int(said[0])
+        self.url = f"rtsp://127.0.0.1:{self.port}/gate"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Stop it for a while, and let it go on."""
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End it as a power cut would."""

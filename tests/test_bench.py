@@ -187,7 +187,7 @@ def test_bench_puts_ffmpeg_beside_it(bench):
 def test_ffmpegs_command_averages_and_encodes_as_ours(pair, tmp_path):
     command = ffmpeg_command(find_ffmpeg() or "ffmpeg", pair, tmp_path / "out.mp4", FRAMES, SIZE)
     settings = RecordConfig(path="x")
-    preset = preset_for(settings, SIZE, RATE_HZ, usable_processors())
+    preset = preset_for(settings.preset, settings.codec, SIZE, RATE_HZ, usable_processors())
     joined = " ".join(command)
     assert f"-preset {preset} -crf {settings.crf} -threads {settings.threads}" in joined
     assert conversion._run(command) is None

@@ -47,6 +47,7 @@ def test_nothing_at_all_is_a_configuration():
         ("infrared: null", "infrared", None),
         ("fusion: {chroma: plain}", "fusion.chroma", "plain"),
         ("outputs: {zeromq: {streams: [infrared]}}", "outputs.zeromq.streams", ["infrared"]),
+        ("outputs: {rtsp: {url: 'rtsp://a:p%40@[::1]:8554/x'}}", "outputs.rtsp.url", "rtsp://a:p%40@[::1]:8554/x"),
         ("outputs: {record: {path: a.mkv, segment_s: 60}}", "outputs.record.segment_s", 60.0),
     ],
 )
@@ -98,6 +99,14 @@ def test_accepted(text, key, value):
         ("outputs: {zeromq: {high_water_mark: 9999999999}}", ["'outputs.zeromq.high_water_mark'", "1000000"]),
         ("outputs: {zeromq: {status_interval_s: 1.0e+300}}", ["'outputs.zeromq.status_interval_s'", "86400"]),
         ("infrared: {url: x, timeout_s: 1.0e+300}", ["'infrared.timeout_s'", "86400"]),
+        ("outputs: {rtsp: {url: 'http://host/gate'}}", ["'outputs.rtsp.url'", "rtsp://user:password@host:8554/gate"]),
+        ("outputs: {rtsp: {url: gate}}", ["'outputs.rtsp.url'", "RTSP server", "'gate'"]),
+        ("outputs: {rtsp: {url: 'rtsp://host:8554'}}", ["'outputs.rtsp.url'", "must name a path"]),
+        ("outputs: {rtsp: {url: 'rtsp://:8554/gate'}}", ["'outputs.rtsp.url'", "must name a host"]),
+        ("outputs: {rtsp: {url: 'rtsp://host:99999/gate'}}", ["'outputs.rtsp.url'", "number up to 65535"]),
+        ("outputs: {rtsp: {url: 'rtsp://a:b/c@host/gate'}}", ["'outputs.rtsp.url'", "percent-encode", "a:***@host"]),
+        ('outputs: {rtsp: {url: "rtsp://host/a\\r\\nX: y"}}', ["'outputs.rtsp.url'", "control characters"]),
+        ("outputs: {rtsp: {url: 'rtsp://h/x', transport: http}}", ["'outputs.rtsp.transport'", "'tcp' or 'udp'"]),
         ("infrared: &a [*a]", ["'infrared'", "holds itself"]),
         ("outputs: {zeromq: {curve: {server_secret_key: a, allowed_client_keys: []}}}", ["allowed_client_keys'"]),
         ("{a: 1, b: 2, c: 3, d: 4, e: 5}", ["'a'", "'b'", "'c'", "and 2 more"]),
@@ -129,6 +138,9 @@ def test_a_file_that_is_nested_beyond_all_measure(tmp_path: Path):
         "infrared: {url: x, policy: 'srt://host:9000?passphrase=s3cret'}",
         "camera: 'rtsp://admin:s3cret@host/x'",
         "infrared: {'rtsp://admin:s3cret@host/x': }",
+        "outputs: {rtsp: {url: 'rtsp://admin:s3cret/@host/x'}}",
+        "outputs: {rtsp: {url: 'rtsp:/admin:s3cret@host/x'}}",
+        "outputs: {rtsp: {url: 'http://admin:s3cret@host/x'}}",
     ],
 )
 def test_passwords_never_appear_in_errors(text):
@@ -280,7 +292,7 @@ def test_live_sim_shows_every_key_but_those_of_sections_that_are_off():
             found |= keys(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
         return found
 
-    off = ("visible.", "outputs.zeromq.curve", "outputs.web.tls", "outputs.window")
+    off = ("visible.", "outputs.zeromq.curve", "outputs.rtsp", "outputs.web.tls", "outputs.window")
     wanted = {k for k in schema_keys(NightglassConfig) if not k.startswith(off)}
     assert {k for k in keys(data) if not k.startswith(off)} == wanted
 

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from stream.clock import SystemClock
-from stream.config import ComposeConfig, OutputsConfig, RecordConfig, WebConfig, WindowConfig, ZeroMQConfig
+from stream.config import (
+    ComposeConfig,
+    OutputsConfig,
+    RecordConfig,
+    RtspConfig,
+    WebConfig,
+    WindowConfig,
+    ZeroMQConfig,
+)
 from stream.errors import SinkError, UsageError
 from stream.sinks import screen_process
 from stream.sinks.base import Sink
@@ -28,12 +36,14 @@ def made(**outputs: Any) -> list[Sink]:
 def test_every_output_makes_its_sink() -> None:
     sinks = made(
         record=RecordConfig(path="out/a.mp4"),
+        rtsp=RtspConfig(url="rtsp://user:secret@host/gate"),
         zeromq=ZeroMQConfig(endpoint="tcp://127.0.0.1:0"),
         window=WindowConfig(),
         web=WebConfig(listen="127.0.0.1:0"),
     )
     assert [(sink.name, sink.stage) for sink in sinks] == [
         ("record out/a.mp4", "encode"),
+        ("rtsp rtsp://user:***@host/gate", "publish"),
         ("zeromq tcp://127.0.0.1:0", "publish"),
         ("window Nightglass", "publish"),
         ("web 127.0.0.1:0", "publish"),

@@ -41,7 +41,7 @@ def nightglass_command(pair: dict[Role, Path], output: Path, report: Path) -> li
 def ffmpeg_command(ffmpeg: str, pair: dict[Role, Path], output: Path, frames: int, size: tuple[int, int]) -> list[str]:
     """The command line of FFmpeg's conversion of pictures of ``size``; decoding threads are its own choice."""
     ours = RecordConfig(path=str(output))
-    preset = preset_for(ours, size, RATE_HZ, usable_processors())
+    preset = preset_for(ours.preset, ours.codec, size, RATE_HZ, usable_processors())
     arguments = f"""-filter_complex [0:v][1:v]blend=all_mode=average -frames:v {frames} -pix_fmt yuv420p
         -c:v libx264 -preset {preset} -crf {ours.crf} -threads {ours.threads} -g {_GROUP_S * RATE_HZ}"""
     start = [ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]

@@ -23,6 +23,7 @@ from stream.pipeline.setup import calibration_of, fusion_engine, fusion_stage, s
 from stream.pipeline.step import finish_and_compose
 from stream.pipeline.timekeeper import Timekeeper
 from stream.pipeline.writer import Writer
+from stream.sinks.base import ReportingSink
 from stream.sinks.opening import open_sinks
 from stream.sources.base import Role, Source
 from stream.sources.opening import is_live, is_network, open_source
@@ -151,7 +152,8 @@ class Live:
             )
             if not sinks:
                 raise UsageError(
-                    "live fusion needs an output: set outputs.web, outputs.zeromq, outputs.record or outputs.window"
+                    "live fusion needs an output: set outputs.web, outputs.zeromq, outputs.rtsp, outputs.record or "
+                    "outputs.window"
                 )
             publishes = any(sink.stage == "publish" for sink in sinks)
             for sink in sinks:
@@ -202,6 +204,7 @@ class Live:
 
     def _outputs(self) -> dict[str, Any]:
         return {
+            "outputs": {w.sink.name: w.sink.report() for w in self._writers if isinstance(w.sink, ReportingSink)},
             "lost_outputs": {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
             "resumed_outputs": {writer.sink.name: writer.resumed for writer in self._writers if writer.resumed},
         }

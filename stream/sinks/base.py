@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from stream.frames import FusedFrame, Picture
 
@@ -32,3 +32,11 @@ class Resumable(Sink, Protocol):
 
     def reopen(self) -> None:
         """Check that it can be written again. Raises SinkError if not; the next picture then begins anew."""
+
+
+@runtime_checkable
+class ReportingSink(Sink, Protocol):
+    """A sink that goes on without its other side, and says how it stands with that."""
+
+    def report(self) -> dict[str, Any]:
+        """State and counters for status and report, JSON-able and without passwords; from any thread."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stream.config import EncoderPreset, RecordConfig
+from typing import Literal
+
+from stream.config import EncoderPreset
 
 SHARE = 0.25
 """Of the processors' time the encoder gets so much; the rest is for decoding and fusing what it is to encode."""
@@ -16,15 +18,17 @@ _COST_NS: dict[str, tuple[tuple[EncoderPreset, float], ...]] = {
 """Processor time a pixel, most effort first, of x264 and x265 on a night street full of noise and smoke."""
 
 
-def preset_for(config: RecordConfig, size: tuple[int, int], rate_hz: float, processors: int) -> EncoderPreset:
-    """The preset that ``config`` names; for ``auto`` the best that keeps to ``SHARE`` at the recording's own rate.
+def preset_for(
+    preset: EncoderPreset | Literal["auto"], codec: str, size: tuple[int, int], rate_hz: float, processors: int
+) -> EncoderPreset:
+    """The preset that is named; for ``auto`` the best with which ``codec`` keeps to ``SHARE`` at the video's own rate.
 
     ``size``: width and height in pixels. ``processors``: those that may be used.
     """
-    if config.preset != "auto":
-        return config.preset
+    if preset != "auto":
+        return preset
     pixels_per_s = size[0] * size[1] * rate_hz
-    for preset, cost_ns in _COST_NS.get(config.codec, ()):
+    for candidate, cost_ns in _COST_NS.get(codec, ()):
         if pixels_per_s * cost_ns / 1e9 <= SHARE * processors:
-            return preset
+            return candidate
     return LEAST

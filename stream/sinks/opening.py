@@ -24,7 +24,7 @@ def open_sinks(
     """The sinks that ``outputs`` asks for, not open yet: each is opened by the thread that will write to it.
 
     ``rate_hz``: nominal output rate. ``status``: counters for the status stream; called from another thread.
-    ``pixel_aspect``: width of a pixel by its height, which video files and the page say; other outputs cannot.
+    ``pixel_aspect``: width of a pixel by its height, which video files, RTSP and the page say; others cannot.
     Raises UsageError for a recording that cannot be (unknown ending, codec that the container does not hold).
     """
     # Not at the top: each brings modules (libzmq, FFmpeg) that a run without it need not load.
@@ -38,6 +38,10 @@ def open_sinks(
             from stream.sinks.recorder import Recorder
 
             sinks.append(Recorder(outputs.record, rate_hz=rate_hz, live=live, pixel_aspect=pixel_aspect))
+    if outputs.rtsp is not None:
+        from stream.sinks.rtsp import RtspPush
+
+        sinks.append(RtspPush(outputs.rtsp, rate_hz=rate_hz, clock=clock, pixel_aspect=pixel_aspect))
     if outputs.zeromq is not None:
         from stream.sinks.publisher import ZeroMQPublisher
 

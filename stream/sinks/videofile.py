@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-import numpy as np
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
-from kernels.levels import FULL_TO_LIMITED_CHROMA, FULL_TO_LIMITED_LUMA, apply_lut
 from models.engines.processors import usable_processors
 from stream.config import RecordConfig
 from stream.errors import SinkError
 from stream.frames import Picture
 from stream.sinks.effort import preset_for
-from stream.sinks.planes import fill_chroma, full_range_frame, plane_view
+from stream.sinks.limited import LIMITED_RANGE, SMPTE170M, even, limited_range_frame
+from stream.sinks.planes import full_range_frame
 
 log = logging.getLogger("nightglass")
 
@@ -28,9 +26,8 @@ TICKS_PER_S = {".mp4": 90_000, ".mkv": 1000}
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "ffv1": "ffv1"}
 
 _KEY_FRAME_INTERVAL_S = 2.0
-_MPEG_RANGE, _FULL_RANGE = 1, 2
-_SMPTE170M = 6
-"""Ranges as FFmpeg numbers them; matrix, primaries and transfer by ITU-T H.273, where 6 is BT.601 (SMPTE 170M)."""
+_FULL_RANGE = 2
+"""As FFmpeg numbers it."""
 
 # A fragment a second, written out at once: a killed file loses at most that. hybrid_fragmented turns the finished
 # file into an ordinary MP4 (index, frame count); delay_moov lets it start at 0 in spite of B-frames.
@@ -84,7 +81,7 @@ class VideoFile:
 
         Raises SinkError when the file cannot be written any more.
         """
-        frame = full_range_frame(picture, "yuv420p") if self._lossless else self._limited_range_frame(picture)
+        frame = full_range_frame(picture, "yuv420p") if self._lossless else limited_range_frame(picture)
         frame.pts = ticks
         frame.time_base = self._time_base
         self._encode(frame)
@@ -120,7 +117,9 @@ class VideoFile:
         if self._lossless:
             options = {"level": "3", "slicecrc": "1"}
         else:
-            preset = preset_for(config, (self.width_px, self.height_px), rate_hz, usable_processors())
+            preset = preset_for(
+                config.preset, config.codec, (self.width_px, self.height_px), rate_hz, usable_processors()
+            )
             log.info("record %s: %s, preset %s", self.path, _ENCODERS[config.codec], preset)
             options = {"preset": preset, "crf": str(config.crf)}
             if live:
@@ -130,14 +129,14 @@ class VideoFile:
         rate = Fraction(rate_hz).limit_denominator(1001)
         stream = cast(VideoStream, self._container.add_stream(_ENCODERS[config.codec], rate=rate, options=options))
         codec: Any = stream.codec_context
-        codec.width = self.width_px if self._lossless else _even(self.width_px)
-        codec.height = self.height_px if self._lossless else _even(self.height_px)
+        codec.width = self.width_px if self._lossless else even(self.width_px)
+        codec.height = self.height_px if self._lossless else even(self.height_px)
         codec.pix_fmt = "yuv420p"
         codec.time_base = self._time_base
         codec.gop_size = 1 if self._lossless else max(1, round(_KEY_FRAME_INTERVAL_S * rate_hz))
         codec.thread_count = config.threads
-        codec.color_range = _FULL_RANGE if self._lossless else _MPEG_RANGE
-        codec.colorspace = codec.color_primaries = codec.color_trc = _SMPTE170M
+        codec.color_range = _FULL_RANGE if self._lossless else LIMITED_RANGE
+        codec.colorspace = codec.color_primaries = codec.color_trc = SMPTE170M
         if self._pixel_aspect != 1 and self._lossless:
             # FFV1 wants it in its frames, where PyAV cannot set it.
             log.warning(
@@ -150,28 +149,6 @@ class VideoFile:
         if config.codec == "hevc" and self.path.suffix.lower() == ".mp4":
             codec.codec_tag = "hvc1"  # players of Apple know no other
         return stream
-
-    def _limited_range_frame(self, picture: Picture) -> av.VideoFrame:
-        frame = av.VideoFrame(_even(picture.width), _even(picture.height), "yuv420p")
-        luma, cb, cr = (plane_view(plane) for plane in frame.planes)
-        height, width = picture.luma.shape
-        apply_lut(picture.luma, FULL_TO_LIMITED_LUMA, luma[:height, :width])
-        _repeat_edges(luma, height, width)
-        if picture.chroma is None:
-            fill_chroma(None, cb, cr)
-        else:
-            apply_lut(picture.chroma.cb, FULL_TO_LIMITED_CHROMA, cb)
-            apply_lut(picture.chroma.cr, FULL_TO_LIMITED_CHROMA, cr)
-        return frame
-
-
-def _even(size_px: int) -> int:
-    return size_px + size_px % 2
-
-
-def _repeat_edges(plane: NDArray[np.uint8], height_px: int, width_px: int) -> None:
-    plane[height_px:, :width_px] = plane[height_px - 1, :width_px]
-    plane[:, width_px:] = plane[:, width_px - 1 : width_px]
 
 
 def _reason(error: Exception) -> str:
