@@ -29,6 +29,8 @@ PictureStream = Literal["fused", "infrared", "visible"]
 PositiveMs = Annotated[float, Field(gt=0)]
 UpToADayS = Annotated[float, Field(gt=0, le=86_400)]
 """What is waited for; beyond some centuries Python's waits fail."""
+AnswerWithin = Annotated[float, Field(gt=0, le=2000)]
+"""FFmpeg counts an RTSP server's time in microseconds of 32 bits."""
 
 
 class RetryConfig(StrictModel):
@@ -44,7 +46,7 @@ class SourceConfig(StrictModel):
 
     url: str
     transport: Literal["tcp", "udp"] = "tcp"
-    timeout_s: UpToADayS = 5.0
+    timeout_s: AnswerWithin = 5.0
     stalled_after_s: UpToADayS = 2.0
     policy: Policy | None = None
     """None: ``latest`` for live sources, ``block`` for recordings."""

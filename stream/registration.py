@@ -132,8 +132,10 @@ class Registration:
     def at(self, infrared_size: Size, visible_size: Size, at_ns: int) -> Placing:
         """For a pair of frames of these sizes at a moment. Raises CalibrationError for sizes of another aspect."""
         if self._sizes != (infrared_size, visible_size):
+            # First, as it may refuse: what has no map must be refused the next time, too.
+            matrix = matrix_for(self._calibration, infrared_size, visible_size)
             self._sizes, self._glide = (infrared_size, visible_size), None
-            self._place(matrix_for(self._calibration, infrared_size, visible_size))
+            self._place(matrix)
         elif self._glide is not None:
             self._place(self._glide.at(at_ns))
             if self._glide.done(at_ns):

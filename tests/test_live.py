@@ -93,6 +93,27 @@ def test_infrared_before_the_first_visible_frame_has_the_size_of_the_visible_pic
     assert read_clip(tmp_path / "out.mkv")[0][0].shape == (96, 128)
 
 
+def test_a_camera_that_changes_its_aspect_leaves_the_other_alone(tmp_path: Path):
+    """The calibration does not fit any more: visible goes on, and infrared again once its pictures are as before."""
+    parts = [
+        write_clip(tmp_path / f"{width}.h264", 25, size=(width, 48), codec="libx264").read_bytes() for width in (64, 48)
+    ]
+    (tmp_path / "ir.h264").write_bytes(parts[0] + parts[1] + parts[0])
+    visible = write_clip(tmp_path / "vi.mp4", 75)
+    calibration = {"infrared_size": [64, 48], "visible_size": [96, 64], "scale": 0.7}
+    (tmp_path / "calibration.yaml").write_text(yaml.safe_dump(calibration))
+    sources = [{"url": str(path), "loop": True} for path in (tmp_path / "ir.h264", visible)]
+    with LiveRun(tmp_path, *sources, registration={"calibration": "calibration.yaml"}) as run:
+        run.until(whole, 3)
+        run.until(lambda one: one["degraded"] == "infrared_missing", 3)
+        run.until(whole, 3)
+        report = run.finish()
+        told = [line for line in run.err if "infrared is left out" in line]
+    assert report["dropped"]["infrared_does_not_fit"] >= 3
+    assert len(told) >= 1 and "64x48" in told[0] and "48x48" in told[0]
+    assert len(told) < report["dropped"]["infrared_does_not_fit"]
+
+
 @pytest.fixture
 def looped(tmp_path: Path) -> list[dict[str, Any]]:
     """Two recordings played over and over, for tests that need no simulator."""
@@ -200,9 +221,14 @@ def test_duration(tmp_path: Path, looped: list[dict[str, Any]]):
 
 
 def test_a_closed_terminal_ends_it_as_ctrl_c_does(tmp_path: Path, looped: list[dict[str, Any]]):
-    with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
-        run.until(whole, 5)
-        run.finish(signal.SIGHUP)
+    # Under nohup the tests, and what they start, ignore it.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
+            run.until(whole, 5)
+            run.finish(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert _frames(tmp_path / "out.mp4") >= 3
 
 

@@ -34,7 +34,7 @@ from stream.sync.ladder import CommonRung
 from stream.sync.pairing import Synchronizer
 
 if TYPE_CHECKING:
-    from stream.fusion import FusionStage
+    from stream.fusion import FusionStage, Prepared
     from stream.registration import Registration
 
 log = logging.getLogger("nightglass")
@@ -82,6 +82,7 @@ class Live:
         self._writers: list[Writer] = []
         self._told_lost: list[Writer] = []
         self._clock_set_by_s = 0.0
+        self._misfit = ""
         self._unseen: list[tuple[Role, Frame]] = []
         self._monitor = AlignmentMonitor(config.alignment, config.normalize, clock)
         self._timekeeper = Timekeeper(config.alignment.timing_s, config.sync.infrared_offset_ms is not None, clock)
@@ -323,7 +324,9 @@ class Live:
     ) -> None:
         clock, stats, monitor = self._clock, self._stats, self._monitor
         self._steer(stage.registration, commands, pair)
-        prepared = stage.prepare(pair, seq)
+        prepared = self._prepared(pair, seq, stage)
+        if prepared is None:
+            return
         monitor.offer(prepared, stage.registration.settled, stage.registration.calibration)
         self._timekeeper.placed(stage.registration.settled, pair.infrared, pair.visible)
         steadied = stage.steady(stage.infer(prepared))
@@ -340,6 +343,24 @@ class Live:
         # One lost output (a full disk) must not stop the others.
         if any([writer.put(picture, fused) for writer in writers]):
             stats.count("frames_out")
+
+    def _prepared(self, pair: FramePair, seq: int, stage: FusionStage) -> Prepared | None:
+        """The pair as it is to be fused; visible alone where a camera has changed its aspect, so that the calibration
+        does not fit any more. None: there is nothing to show.
+        """
+        try:
+            prepared = stage.prepare(pair, seq)
+            if pair.infrared is not None and pair.visible is not None:
+                self._misfit = ""
+            return prepared
+        except CalibrationError as error:
+            if str(error) != self._misfit:
+                self._misfit = str(error)
+                log.error("a camera has changed its picture, infrared is left out: %s", error)
+            self._stats.drop("infrared_does_not_fit", 1)
+        if pair.visible is None:
+            return None
+        return stage.prepare(replace(pair, infrared=None, skew_ns=0, degraded="infrared_missing"), seq)
 
     def _steer(self, registration: Registration, commands: LiveCommands, pair: FramePair) -> None:
         """Go over to what the monitor has found or a person has asked for."""
