@@ -135,8 +135,9 @@ def _start_server() -> None:
 
 def _run(arguments: Sequence[str], out: Path, err: Path, cwd: Path | None, largest_file: int | None) -> None:
     """In the new process."""
-    # A shell that starts the tests in the background has this signal ignored, and children inherit that.
+    # A shell that starts the tests in the background, or nohup, has these ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for path, stream in ((out, sys.stdout), (err, sys.stderr)):
         stream.flush()
         file = os.open(path, os.O_WRONLY)

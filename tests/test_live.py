@@ -221,14 +221,9 @@ def test_duration(tmp_path: Path, looped: list[dict[str, Any]]):
 
 
 def test_a_closed_terminal_ends_it_as_ctrl_c_does(tmp_path: Path, looped: list[dict[str, Any]]):
-    # Under nohup the tests, and what they start, ignore it.
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
-            run.until(whole, 5)
-            run.finish(signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with LiveRun(tmp_path, *looped, outputs={"record": {"path": "out.mp4"}}) as run:
+        run.until(whole, 5)
+        run.finish(signal.SIGHUP)
     assert _frames(tmp_path / "out.mp4") >= 3
 
 

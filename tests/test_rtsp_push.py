@@ -333,7 +333,8 @@ def test_live_pushes_and_says_how_it_stands(record_server: Callable[..., RecordS
         for header in run.headers("status"):
             if header["status"]["outputs"][name]["failures"]:
                 break
-        assert header["status"]["outputs"][name]["reason"] and header["status"]["lost_outputs"] == {}
+        reason = header["status"]["outputs"][name]["reason"]
+        assert reason and header["status"]["lost_outputs"] == {name: reason}
         report = run.finish()
         printed = "\n".join(run.err)
     assert report["outputs"][name]["connections"] == 1 and report["outputs"][name]["state"] == "closed"

@@ -204,9 +204,11 @@ class Live:
         }
 
     def _outputs(self) -> dict[str, Any]:
+        outputs = {w.sink.name: w.sink.report() for w in self._writers if isinstance(w.sink, ReportingSink)}
+        away = {name: said["reason"] for name, said in outputs.items() if said["reason"] is not None}
         return {
-            "outputs": {w.sink.name: w.sink.report() for w in self._writers if isinstance(w.sink, ReportingSink)},
-            "lost_outputs": {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
+            "outputs": outputs,
+            "lost_outputs": away | {writer.sink.name: str(writer.lost) for writer in self._writers if writer.lost},
             "resumed_outputs": {writer.sink.name: writer.resumed for writer in self._writers if writer.resumed},
         }
 

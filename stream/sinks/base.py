@@ -39,4 +39,7 @@ class ReportingSink(Sink, Protocol):
     """A sink that goes on without its other side, and says how it stands with that."""
 
     def report(self) -> dict[str, Any]:
-        """State and counters for status and report, JSON-able and without passwords; from any thread."""
+        """State and counters for status and report, JSON-able and without passwords; from any thread.
+
+        ``reason``: why its other side is away, None while it is not.
+        """
