@@ -17,7 +17,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from cli_support import LIMIT_S, wait_for
+import yaml
+from cli_support import LIMIT_S, Command, wait_for
 from live_support import SIM, LiveRun, free_port
 from rtsp_support import RecordServer
 from sinks_support import fused, psnr, scene
@@ -383,3 +384,16 @@ def test_live_pushes_and_says_how_it_stands(record_server: Callable[..., RecordS
     frames = taken(server.folder / "0.ts")
     assert len(frames) >= 20 and (frames[0].width, frames[0].height) == (128, 96)
     assert "secret" not in printed + str(report) + str(header) and "trying again" in printed
+
+
+def test_live_with_nothing_but_a_server_that_was_never_there_has_failed(tmp_path: Path) -> None:
+    url = f"rtsp://gate:secret@127.0.0.1:{free_port()}/gate"
+    config = {"infrared": {"url": SIM}, "visible": {"url": SIM}, "outputs": {"rtsp": {"url": url}}}
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
+    with Command("live", "--config", "live.yaml", cwd=tmp_path) as command:
+        wait_for(lambda: "connection refused" in command.err or not command.alive)
+        command.signal(signal.SIGTERM)
+        done = command.done()
+    shown = url.replace("secret", "***")
+    assert done.code == 1 and "secret" not in done.err
+    assert done.error.startswith(f"rtsp {shown}: no picture was sent: connection refused")
