@@ -17,7 +17,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from cli_support import LIMIT_S, wait_for
+import yaml
+from cli_support import LIMIT_S, Command, wait_for
 from live_support import SIM, LiveRun, free_port
 from rtsp_support import RecordServer
 from sinks_support import fused, psnr, scene
@@ -198,12 +199,54 @@ def test_a_server_that_is_killed_gets_the_video_again_when_it_is_back(
         assert report["reason"] is None
         wait_for(lambda: len(taken(second.folder / "0.ts")) >= 10)
         shown = push.write()
+        # It is over, and that is said as loudly.
+        push.until(lambda report: any("has been connected" in line for line in caplog.messages))
+        second.kill()
+        push.until(lambda report: report["failures"] >= 8)
     frames = taken(second.folder / "0.ts")
     assert frames[0].key_frame and number_of(frames[0], range(10, shown)) > 10
     assert push.sink.report()["state"] == "closed"
     # What the server's end looks like is said once, and that it is not there once, however often it is tried.
-    said = [line for line in caplog.messages if "trying again" in line]
-    assert len(said) <= 2 and sum("connection refused" in line for line in said) == 1
+    back = next(number for number, line in enumerate(caplog.messages) if "has been connected" in line)
+    for outage in (caplog.messages[:back], caplog.messages[back + 1 :]):
+        said = [line for line in outage if "trying again" in line]
+        assert len(said) <= 2 and sum("connection refused" in line for line in said) == 1
+
+
+def test_a_server_that_accepts_everyone_and_sends_them_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_all, args=(server,), daemon=True)
+        thread.start()
+        retry = RetryConfig(first_ms=1, max_ms=3_600_000, jitter=0)
+        with Push(f"rtsp://127.0.0.1:{server.getsockname()[1]}/gate", retry=retry) as push:
+            push.until(lambda report: report["connections"] >= 3 and report["failures"] >= 3)
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(LIMIT_S)
+    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == 1 and "the server has ended the connection; its log says why; trying again" in said[0]
+
+
+def _answer_all(server: socket.socket) -> None:
+    """Say yes to all that comes before the video, and hang up then."""
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection, connection.makefile("rwb") as stream:
+            while request := stream.readline():
+                headers = {}
+                while line := stream.readline().strip():
+                    name, _, value = line.partition(b":")
+                    headers[name.lower()] = value.strip()
+                stream.read(int(headers.get(b"content-length", 0)))
+                reply = b"RTSP/1.0 200 OK\r\nCSeq: %b\r\nSession: 1\r\n" % headers[b"cseq"]
+                if b"transport" in headers:
+                    reply += b"Transport: %b\r\n" % headers[b"transport"]
+                stream.write(reply + b"\r\n")
+                stream.flush()
+                if request.startswith(b"RECORD"):
+                    break
 
 
 @pytest.mark.rtsp
@@ -341,3 +384,16 @@ def test_live_pushes_and_says_how_it_stands(record_server: Callable[..., RecordS
     frames = taken(server.folder / "0.ts")
     assert len(frames) >= 20 and (frames[0].width, frames[0].height) == (128, 96)
     assert "secret" not in printed + str(report) + str(header) and "trying again" in printed
+
+
+def test_live_with_nothing_but_a_server_that_was_never_there_has_failed(tmp_path: Path) -> None:
+    url = f"rtsp://gate:secret@127.0.0.1:{free_port()}/gate"
+    config = {"infrared": {"url": SIM}, "visible": {"url": SIM}, "outputs": {"rtsp": {"url": url}}}
+    (tmp_path / "live.yaml").write_text(yaml.safe_dump(config))
+    with Command("live", "--config", "live.yaml", cwd=tmp_path) as command:
+        wait_for(lambda: "connection refused" in command.err or not command.alive)
+        command.signal(signal.SIGTERM)
+        done = command.done()
+    shown = url.replace("secret", "***")
+    assert done.code == 1 and "secret" not in done.err
+    assert done.error.startswith(f"rtsp {shown}: no picture was sent: connection refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -116,6 +117,24 @@ def test_frames_go_on_over_reconnects() -> None:
     assert all(used.closed for used in script)
 
 
+def test_what_is_wrong_is_said_once_and_so_is_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    away = [ScriptedSource(None) for _ in range(5)]
+    script = [ScriptedSource(1), *away, ScriptedSource(0), ScriptedSource(2), ScriptedSource(None), ScriptedSource(1)]
+    source, _ = retrying(script)
+    source.open()
+    for number, _ in enumerate(source.frames()):
+        if number == 3:
+            source.stop.set()
+    source.close()
+    outage = [
+        "rtsp://camera: lost: gone; trying again",
+        "rtsp://camera: connection refused; trying again",
+        "rtsp://camera: its frames come again",
+    ]
+    assert caplog.messages == outage * 2
+
+
 def test_first_failure_raises() -> None:
     source, states = retrying([ScriptedSource(None)])
     with pytest.raises(SourceError, match="connection refused"):
@@ -169,7 +188,7 @@ def test_camera_that_connects_but_sends_nothing_is_backed_off() -> None:
     source.close()
 
 
-def test_silence_is_reported_as_stalled_and_ends_with_the_next_frame() -> None:
+def test_silence_is_reported_as_stalled_and_ends_with_the_next_frame(caplog: pytest.LogCaptureFixture) -> None:
     gate = threading.Event()
     stalled = threading.Event()
     states: list[SourceState] = []
@@ -188,4 +207,6 @@ def test_silence_is_reported_as_stalled_and_ends_with_the_next_frame() -> None:
             source.stop.set()
     assert stalled.is_set()
     assert states[:3] == ["live", "stalled", "live"]
+    assert "stalled: no frame for" in caplog.messages[0]
+    assert caplog.messages[1] == "rtsp://camera: its frames come again"
     source.close()

@@ -193,8 +193,9 @@ class Live:
             self._timekeeper.stop()
             if engine is not None:
                 engine.close()
-        if writers and all(writer.lost for writer in writers):
-            raise writers[0].lost or SinkError("all outputs were lost")
+        in_vain = [_in_vain(writer) for writer in writers]
+        if in_vain and in_vain[0] is not None and all(in_vain):
+            raise in_vain[0]
         self._tell_lost(writers)
         return build_report(stats, elapsed_s, engine, sync.counters) | {
             **self._outputs(),
@@ -377,6 +378,16 @@ class Live:
                 registration.distance_to(distance_m, pair.capture_ns)
         except CalibrationError as error:
             log.error("the alignment stays as it is: %s", error)
+
+
+def _in_vain(writer: Writer) -> Exception | None:
+    """Why an output has come to nothing: it is lost, or its server was never reached. None where it was of use."""
+    if writer.lost is not None or not isinstance(writer.sink, ReportingSink):
+        return writer.lost
+    said = writer.sink.report()
+    if said["connections"] or said["reason"] is None:
+        return None
+    return SinkError(f"{writer.sink.name}: no picture was sent: {said['reason']}")
 
 
 def _open_within_s(source: SourceConfig) -> float:

@@ -52,6 +52,7 @@ class Link:
         self._connections = self._failures = self._sent = 0
         self._reason: str | None = None
         self._attempt = 0
+        self._told: set[str] = set()
         self.origin_us = 0
         """Unix time of tick 0 in microseconds, for the next connection."""
 
@@ -111,20 +112,19 @@ class Link:
         offer = self._offer
         assert offer is not None
         self._state = "connecting"
-        began_ns: int | None = None
+        connected = False
         peer: Peer | None = None
         try:
             peer = Peer(self._config, self._clock, lambda: self._is_over(offer))
             peer.connect(offer, self.origin_us)
-            began_ns = self._clock.monotonic_ns()
+            connected = True
             self._connected(offer)
             self._carry(peer, offer)
             return 0.0
         except Stopped:
             return 0.0
         except Lost as lost:
-            held_s = None if began_ns is None else (self._clock.monotonic_ns() - began_ns) / 1e9
-            return self._lost(lost, held_s)
+            return self._lost(lost, connected=connected)
         finally:
             self._carried = None
             if peer is not None:
@@ -139,11 +139,15 @@ class Link:
         self._reason = None
         self._state = "connected"
         self._carried = offer
-        log.info("%s: connected%s", self._name, "" if self._connections == 1 else " again")
+        log.info("%s: connected", self._name)
 
     def _carry(self, peer: Peer, offer: Offer) -> None:
         """Send until it is over. Raises Lost where that fails, or Stopped."""
+        began_ns = self._clock.monotonic_ns()
         while not self._is_over(offer):
+            held_s = (self._clock.monotonic_ns() - began_ns) / 1e9
+            if self._attempt and held_s * 1000 > self._config.retry.max_ms:
+                self._lasts(held_s)
             try:
                 connection, coded = self._queue.get(timeout=_LOOK_S)
             except queue.Empty:
@@ -154,17 +158,21 @@ class Link:
                 peer.send(coded)
                 self._sent += 1
 
-    def _lost(self, lost: Lost, held_s: float | None) -> float:
-        """Count it, say it once, and give the pause. ``held_s``: how long it was connected, None: it never was."""
+    def _lasts(self, held_s: float) -> None:
+        """End the back-off, and say so: some servers accept everyone and then send them away, so not before."""
+        self._attempt = 0
+        self._told.clear()
+        log.warning("%s: it has been connected for %.0f s", self._name, held_s)
+
+    def _lost(self, lost: Lost, *, connected: bool) -> float:
+        """Count it, say it once until a connection lasts, and give the pause. ``connected``: whether it was."""
         self._state = "lost"
         self._failures += 1
-        why = advice(lost.kind, lost.text, lost.waited_s, self._config.timeout_s, connected=held_s is not None)
-        if why.text != self._reason:
-            self._reason = why.text
+        why = advice(lost.kind, lost.text, lost.waited_s, self._config.timeout_s, connected=connected)
+        self._reason = why.text
+        if why.text not in self._told:
+            self._told.add(why.text)
             log.warning("%s: %s; trying again", self._name, why.text)
-        if held_s is not None and held_s * 1000 > self._config.retry.max_ms:
-            # Only a connection that lasts ends the back-off: some servers accept everyone and then send them away.
-            self._attempt = 0
         attempt = _LAST_ATTEMPT if why.settled else self._attempt
         self._attempt += 1
         return backoff_s(attempt, self._config.retry, self._draw())

@@ -69,6 +69,7 @@ class RetryingSource:
         self._watchdog: threading.Thread | None = None
         self._broken_before = 0
         self._failures = 0
+        self._told: set[str] = set()
         self.stop = stop or threading.Event()
         self.name = self._source.name
         self.reconnects = 0
@@ -103,6 +104,7 @@ class RetryingSource:
                 for frame in self._source.frames():
                     # Only a frame ends the back-off: some cameras accept every connection and then send nothing.
                     self._failures = 0
+                    self._tell_frames_come()
                     self._alive()
                     next_seq = first_seq + frame.seq + 1
                     yield dataclasses.replace(frame, seq=first_seq + frame.seq) if first_seq else frame
@@ -111,11 +113,10 @@ class RetryingSource:
             except SourceError as error:
                 reason = str(error).removeprefix(f"{self.name}: ")
             self._failures += 1
-            log.warning("%s: lost: %s; trying again", self.name, reason)
+            self._tell(f"{self.name}: lost: {reason}; trying again")
             self._enter("lost")
             if self._connect() is not None:
                 self.reconnects += 1
-                log.info("%s: connected again", self.name)
 
     def close(self) -> None:
         """Disconnect; may be called twice."""
@@ -136,7 +137,7 @@ class RetryingSource:
                 return self._open_once()
             except SourceError as error:
                 self._failures += 1
-                log.warning("%s; trying again", error)
+                self._tell(f"{error}; trying again")
         return None
 
     def _open_once(self) -> StreamInfo:
@@ -148,6 +149,18 @@ class RetryingSource:
             raise
         self._alive()
         return info
+
+    def _tell(self, what: str) -> None:
+        """Say what is wrong, once until frames come again: a camera that is away for a night would fill the log."""
+        if what not in self._told:
+            self._told.add(what)
+            log.warning("%s", what)
+
+    def _tell_frames_come(self) -> None:
+        """Say that it is over, as loudly as that it was lost."""
+        if self._told or self._state == "stalled":
+            self._told.clear()
+            log.warning("%s: its frames come again", self.name)
 
     def _replace(self) -> None:
         """Close the source and make a new one: FFmpeg's contexts are not used again after an error."""
