@@ -160,7 +160,7 @@ class _Receiver:
 
     def __exit__(self, *_: object) -> None:
         if self._socket is not None:
-            self._socket.close(linger=0)
+            self._socket.close()
         if self._context is not zmq.Context.instance():
             self._context.term()
 
@@ -198,7 +198,7 @@ class _Receiver:
                 if topic.endswith(f"/{stream}"):
                     return topic
         finally:
-            socket.close(linger=0)
+            socket.close()
         raise self._nothing_came()
 
     def _connect(self, prefix: bytes, *, conflate: bool) -> zmq.Socket[bytes]:
@@ -208,6 +208,7 @@ class _Receiver:
             raise UsageError(str(error)) from None
         socket = self._context.socket(zmq.SUB)
         try:
+            socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.CONFLATE, int(conflate))
             socket.setsockopt(zmq.IPV6, int("[" in self._endpoint))
             if self._keys is not None:

@@ -120,7 +120,7 @@ class ZeroMQPublisher:
             self._status_thread = None
         with self._lock:
             if self._socket is not None:
-                self._socket.close(linger=_LINGER_MS)
+                self._socket.close()
                 self._socket = None
         if self._authenticator is not None:
             self._authenticator.stop()
@@ -142,6 +142,9 @@ class ZeroMQPublisher:
         socket = context.socket(zmq.XPUB)
         try:
             socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+            # Before it is bound: connections keep what holds when they are made, and given at closing it may come too
+            # late for one that is stuck; the end of the context then waits for ever (libzmq issue 3252).
+            socket.setsockopt(zmq.LINGER, _LINGER_MS)
             socket.setsockopt(zmq.SNDHWM, self._config.high_water_mark)
             socket.setsockopt(zmq.MAXMSGSIZE, _MAX_INCOMING_BYTES)
             socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
