@@ -21,7 +21,20 @@ def why_no_rtsp() -> str | None:
     return None
 
 
-class RtspServer:
+class _ServerProcess:
+    """One of these scripts, running."""
+
+    _process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class RtspServer(_ServerProcess):
     """A running server. ``urls`` by mount point, ``port`` as it came to be; 25 frames a second."""
 
     def __init__(self, mounts: dict[str, str], port: int, user: str | None) -> None:
@@ -40,15 +53,8 @@ class RtspServer:
             raise RuntimeError(f"the RTSP server did not start: {self.urls}")
         self.port = int(next(iter(self.urls.values())).rpartition(":")[2].partition("/")[0])
 
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
-
-class RecordServer:
+class RecordServer(_ServerProcess):
     """A running ``tests/rtsp_record_server.py``, which takes what is pushed to ``url`` into files of ``folder``."""
 
     def __init__(self, folder: Path, port: int = 0, user: str | None = None, digest: bool = False) -> None:
@@ -67,10 +73,3 @@ class RecordServer:
     def signal(self, number: signal.Signals) -> None:
         """Stop it for a while, and let it go on."""
         self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()

@@ -13,15 +13,16 @@ import numpy as np
 import zmq
 
 from stream.clock import Clock
-from stream.config import StreamName, ZeroMQConfig
+from stream.config import PictureStream, StreamName, ZeroMQConfig
 from stream.errors import SinkError
 from stream.frames import FusedFrame, Picture, chroma_size
 from stream.sinks.curve import AllowList, server_keys
 from stream.sinks.ipc import taken
 from stream.sinks.jpeg import JpegEncoder
 from stream.sinks.planes import NEUTRAL
+from stream.sinks.streams import pictures_of, stream_header
 from stream.sinks.subscribers import Subscribers
-from stream.sinks.wire import WIRE_VERSION, PayloadFormat, WireError, encode, picture_header, topic_name
+from stream.sinks.wire import PayloadFormat, WireError, encode, status_header, topic_name
 
 if TYPE_CHECKING:
     from zmq.auth.thread import ThreadAuthenticator
@@ -103,12 +104,7 @@ class ZeroMQPublisher:
 
     def write(self, picture: Picture, fused: FusedFrame) -> None:
         """Publish every configured stream of this frame that somebody subscribes to. Raises SinkError."""
-        pictures: dict[StreamName, Picture] = {
-            "fused": picture,
-            "infrared": Picture(fused.infrared, None),
-            "visible": Picture(fused.visible, None),
-        }
-        for stream, shown in pictures.items():
+        for stream, shown in pictures_of(picture, fused).items():
             if stream in self._topics and self.subscribers(stream):
                 self._publish(stream, shown, fused)
 
@@ -176,18 +172,17 @@ class ZeroMQPublisher:
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret_key)
         socket.setsockopt(zmq.CURVE_SERVER, 1)
 
-    def _publish(self, stream: StreamName, picture: Picture, fused: FusedFrame) -> None:
+    def _publish(self, stream: PictureStream, picture: Picture, fused: FusedFrame) -> None:
         payload_format, payload = self._payload(stream, picture)
-        header = picture_header(
+        header = stream_header(
+            stream,
+            picture,
             fused,
             camera=self._camera,
-            stream=stream,
             publish_ns=self._clock.now_ns(),
             payload_format=payload_format,
-            width_px=picture.width,
-            height_px=picture.height,
-            mode=self._mode if stream == "fused" else stream,
-            palette=self._palette if stream == "fused" else None,
+            mode=self._mode,
+            palette=self._palette,
         )
         self._send(stream, encode(self._topics[stream], header, *payload))
 
@@ -221,15 +216,13 @@ class ZeroMQPublisher:
             listeners = {stream: self.subscribers(stream) for stream in self._topics}
             if not listeners["status"]:
                 continue
-            header = {
-                "v": WIRE_VERSION,
-                "camera": self._camera,
-                "stream": "status",
-                "seq": seq,
-                "publish_ns": self._clock.now_ns(),
-                "subscribers": listeners,
-                "status": self._status(),
-            }
+            header = status_header(
+                camera=self._camera,
+                seq=seq,
+                publish_ns=self._clock.now_ns(),
+                subscribers=listeners,
+                status=self._status(),
+            )
             try:
                 self._send("status", encode(self._topics["status"], header))
             except WireError as error:

@@ -93,6 +93,21 @@ def picture_header(
     }
 
 
+def status_header(
+    *, camera: str, seq: int, publish_ns: int, subscribers: Mapping[Any, int], status: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The header of a status message, which has no payload."""
+    return {
+        "v": WIRE_VERSION,
+        "camera": camera,
+        "stream": "status",
+        "seq": seq,
+        "publish_ns": publish_ns,
+        "subscribers": subscribers,
+        "status": status,
+    }
+
+
 def encode(topic: str, header: Mapping[str, Any], *payload: bytes | memoryview) -> bytes:
     """Write one message part. ``payload``: C-contiguous buffers, joined in order (one copy, into fresh bytes).
 

@@ -11,7 +11,7 @@ from stream.frames import FusedFrame
 from stream.sinks.web.audience import Audience
 from stream.sinks.web.health import Seen, Verdict, verdict
 from stream.sinks.web.metrics import Ages, Collector, Known
-from stream.sinks.wire import WIRE_VERSION, encode, topic_name
+from stream.sinks.wire import encode, status_header, topic_name
 
 
 class Facts:
@@ -50,16 +50,14 @@ class Facts:
     def status_header(self) -> dict[str, Any]:
         """The header of a status message (docs/wire-format.md), and how many pictures slow viewers did not get."""
         self._seq += 1
-        return {
-            "v": WIRE_VERSION,
-            "camera": self.camera,
-            "stream": "status",
-            "seq": self._seq - 1,
-            "publish_ns": self.clock.now_ns(),
-            "subscribers": {stream: self.audience.viewers(stream) for stream in self.streams},
-            "skipped": self.audience.skipped,
-            "status": self._status(),
-        }
+        header = status_header(
+            camera=self.camera,
+            seq=self._seq - 1,
+            publish_ns=self.clock.now_ns(),
+            subscribers={stream: self.audience.viewers(stream) for stream in self.streams},
+            status=self._status(),
+        )
+        return header | {"skipped": self.audience.skipped}
 
     def status_message(self) -> bytes:
         """The same as a whole message. Raises WireError."""

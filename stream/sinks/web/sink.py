@@ -15,7 +15,8 @@ from stream.endpoint import host_and_port, is_loopback
 from stream.errors import SinkError
 from stream.frames import FusedFrame, Picture
 from stream.sinks.jpeg import JpegEncoder
-from stream.sinks.wire import encode, picture_header, topic_name
+from stream.sinks.streams import pictures_of, stream_header
+from stream.sinks.wire import encode, topic_name
 
 if TYPE_CHECKING:
     from stream.sinks.web.certificate import Certificate
@@ -103,11 +104,7 @@ class WebPage:
         if self._server is None or self._facts is None:
             raise SinkError(f"{self.name}: not open")
         self._facts.see(fused)
-        pictures: dict[PictureStream, Picture] = {
-            "fused": picture,
-            "infrared": Picture(fused.infrared, None),
-            "visible": Picture(fused.visible, None),
-        }
+        pictures = pictures_of(picture, fused)
         for stream in self._facts.audience.wanted:
             self._publish(stream, pictures[stream], fused)
         self._server.check()
@@ -126,16 +123,15 @@ class WebPage:
         if stream not in self._encoders:
             self._encoders[stream] = JpegEncoder(self._config.jpeg_quality)
         jpeg = self._encoders[stream].encode(picture)
-        header = picture_header(
+        header = stream_header(
+            stream,
+            picture,
             fused,
             camera=self._camera,
-            stream=stream,
             publish_ns=self._clock.now_ns(),
             payload_format="jpeg",
-            width_px=picture.width,
-            height_px=picture.height,
-            mode=self._compose.mode if stream == "fused" else stream,
-            palette=self._compose.palette if stream == "fused" else None,
+            mode=self._compose.mode,
+            palette=self._compose.palette,
         )
         encoded = Encoded(fused.seq, encode(topic_name(self._camera, stream), header, jpeg), jpeg)
         audience = self._facts.audience
